@@ -1,0 +1,123 @@
+"""Texts to token ids with the module's own tokenizer."""
+
+from __future__ import annotations
+
+import logging
+import re
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xsearch.encoder.module import Module
+from xsearch.errors import ModuleError
+
+_logger = logging.getLogger(__name__)
+_SURROGATE = re.compile("[\ud800-\udfff]")
+# No tokenizer takes this many characters for a token on average, so a longer text is cut before it is tokenised:
+# a book of a million words costs no more than its first pages.
+_CHARACTERS_A_TOKEN = 64
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """One text's tokens: `ids` (t,) int32, `spans` (t, 2) character positions in the text, `special` (t,) bool."""
+
+    ids: NDArray[np.int32]
+    spans: NDArray[np.int64]
+    special: NDArray[np.bool_]
+
+
+class Tokeniser:
+    """A module's tokenizer. Texts longer than the module's maximum are cut, which is logged once as a warning.
+
+    A lone surrogate, which no tokenizer takes, is read as U+FFFD, the replacement character. Thread-safe.
+    """
+
+    def __init__(self, module: Module) -> None:
+        self._max_length = module.config.max_length
+        self._prefix = module.config.prefix
+        self._language = module.config.language
+        self._vocabulary = module.config.architecture.vocab_size
+        self._source = module.path
+        self._tokenizer = self._load(module)
+        self._said = False
+        self._lock = threading.Lock()
+
+    def ids(self, texts: Sequence[str]) -> list[NDArray[np.int32]]:
+        """Token ids of every text, special tokens included, at most the module's maximum length each.
+
+        Raises:
+            TypeError: an item is not a text; the message has its index.
+            ModuleError: the tokenizer yields an id outside the embedding table.
+        """
+        return [np.array(encoding.ids, dtype=np.int32) for encoding in self._encode(texts, spans=False)]
+
+    def tokens(self, text: str) -> Tokens:
+        """The tokens of one text, with their places in it."""
+        encoding = self._encode([text], spans=True)[0]
+        spans = np.array(encoding.offsets, dtype=np.int64).reshape(-1, 2) - len(self._prefix)
+        special = np.array(encoding.special_tokens_mask, dtype=bool) | (spans[:, 1] <= 0)
+        return Tokens(np.array(encoding.ids, dtype=np.int32), np.clip(spans, 0, None), special)
+
+    def _encode(self, texts: Sequence[str], *, spans: bool) -> list[Any]:
+        prepared = [self._prefix + self._readable(text, index) for index, text in enumerate(texts)]
+        limit = self._max_length * _CHARACTERS_A_TOKEN
+        cut = [text if len(text) <= limit else text[:limit] for text in prepared]
+        run = self._tokenizer.encode_batch if spans else self._tokenizer.encode_batch_fast
+        encodings = run(cut)
+        for index, encoding in enumerate(encodings):
+            if len(encoding.ids) < self._max_length:
+                if len(cut[index]) < len(prepared[index]):  # long runs of blanks: the cut was too early
+                    encodings[index] = run([prepared[index]])[0]
+            elif not self._said and (encoding.overflowing or len(cut[index]) < len(prepared[index])):
+                self._say_truncated()
+        return encodings
+
+    def _readable(self, text: object, index: int) -> str:
+        if not isinstance(text, str):
+            raise TypeError(f"text {index} is {type(text).__name__}, expected str")
+        return text if text.isascii() else _SURROGATE.sub("\ufffd", text)
+
+    def _say_truncated(self) -> None:
+        with self._lock:
+            if self._said:
+                return
+            self._said = True
+        _logger.warning(
+            "some texts are longer than the %d tokens that the %s module reads; the rest of each is not seen",
+            self._max_length,
+            self._language,
+        )
+
+    def _load(self, module: Module) -> Any:
+        from tokenizers import Tokenizer
+
+        where = self._source / "tokenizer.json"
+        try:
+            tokenizer = Tokenizer.from_buffer(module.tokenizer_json())
+            tokenizer.no_padding()
+            tokenizer.enable_truncation(self._max_length)
+            sample = tokenizer.encode("")
+        except ModuleError:
+            raise
+        except (
+            BaseException
+        ) as error:  # the library raises bare Exception, and panics derive from BaseException
+            if isinstance(error, KeyboardInterrupt | SystemExit):
+                raise
+            raise ModuleError(f"{where}: not a valid tokenizer ({error}); export the module again") from error
+        if tokenizer.get_vocab_size() > self._vocabulary:
+            raise ModuleError(
+                f"{where}: {tokenizer.get_vocab_size()} tokens, but the embedding table has {self._vocabulary} rows; "
+                "export the module again"
+            )
+        if not sample.ids:
+            raise ModuleError(
+                f"{where}: no special tokens are added, so an empty text has no tokens; export the module with "
+                "the tokenizer's post-processor"
+            )
+        return tokenizer
