@@ -1,0 +1,7 @@
+"""Reading corpora: Parquet, JSONL and CSV files as batches of checked documents, in flat memory."""
+
+from xsearch.corpus.columns import Columns
+from xsearch.corpus.corpus import Corpus, DocumentBatch
+from xsearch.corpus.screening import Problem
+
+__all__ = ["Columns", "Corpus", "DocumentBatch", "Problem"]

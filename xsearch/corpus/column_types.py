@@ -1,0 +1,141 @@
+"""Types for the metadata of formats that declare none, found by looking at every value.
+
+A column gets the narrowest type that holds all of its values; where nothing fits all of them it is text
+(JSON text for values that are no strings). Types of several files are joined the same way.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from xsearch.errors import CorpusError
+
+_CELL_PATTERNS: tuple[tuple[pa.DataType, str], ...] = (
+    (pa.int64(), r"^-?(0|[1-9][0-9]{0,17})$"),
+    (pa.float64(), r"^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]{1,3})?$"),
+    (pa.bool_(), r"^(true|false|True|False|TRUE|FALSE)$"),
+    (pa.date32(), r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"),
+    (pa.timestamp("us"), r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?$"),
+)
+
+
+_MAX_DEPTH = 16  # of lists and objects in one value; deeper ones are kept as JSON text
+
+
+@dataclass(slots=True)
+class JsonTypes:
+    """Types of the keys of JSON objects, in the order of their first appearance."""
+
+    found: dict[str, pa.DataType] = field(default_factory=dict)
+
+    def observe(self, name: str, values: Sequence[Any]) -> None:
+        """Widens the type of a column so that it holds these values too."""
+        known = self.found.get(name, pa.null())
+        if known != pa.string():
+            self.found[name] = join_types(known, _json_type(values))
+
+    def schema(self) -> pa.Schema:
+        """The columns seen; those that were null throughout are text."""
+        return pa.schema(
+            [(name, pa.string() if pa.types.is_null(kind) else kind) for name, kind in self.found.items()]
+        )
+
+
+@dataclass(slots=True)
+class CellTypes:
+    """Types of CSV columns, from the patterns that all their cells follow; a leading zero makes text."""
+
+    possible: dict[str, list[pa.DataType]] = field(default_factory=dict)
+
+    def observe(self, name: str, cells: pa.Array) -> None:
+        """Strikes out the types that do not fit these cells (strings, or null where empty)."""
+        filled = cells.drop_null()
+        left = self.possible.get(name)
+        if len(filled):
+            patterns = [pair for pair in _CELL_PATTERNS if left is None or pair[0] in left]
+            self.possible[name] = [kind for kind, pattern in patterns if _follows(filled, pattern, kind)]
+
+    def schema(self, names: Iterable[str]) -> pa.Schema:
+        """The types of these columns: text where none is left, or where every cell was empty."""
+        return pa.schema([(name, next(iter(self.possible.get(name, [])), pa.string())) for name in names])
+
+
+def join_types(one: pa.DataType, other: pa.DataType) -> pa.DataType:
+    """The narrowest type that holds both; text if there is none."""
+    if one == other:
+        return one
+    try:
+        schemas = [pa.schema([("value", one)]), pa.schema([("value", other)])]
+        return pa.unify_schemas(schemas, promote_options="permissive").field(0).type
+    except (pa.ArrowTypeError, pa.ArrowInvalid):
+        return pa.string()
+
+
+def join_schemas(schemas: Iterable[pa.Schema]) -> pa.Schema:
+    """All columns of all files, each with a type that holds its values in every file."""
+    joined: dict[str, pa.DataType] = {}
+    for schema in schemas:
+        for column in schema:
+            joined[column.name] = join_types(joined.get(column.name, column.type), column.type)
+    return pa.schema(list(joined.items()))
+
+
+def json_array(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
+    """JSON values as a column of this type; for text, anything but strings is written as JSON."""
+    if kind == pa.string():
+        values = [value if value is None or isinstance(value, str) else _json_text(value) for value in values]
+    elif kind == pa.float64():
+        values = [None if value is None else float(value) for value in values]
+    return pa.array(values, type=kind)
+
+
+def cast_array(column: pa.Array, kind: pa.DataType, name: str) -> pa.Array:
+    """A column of one file as the type that it has in the whole corpus.
+
+    Raises:
+        CorpusError: the values do not fit, which a type found by ``join_schemas`` excludes for most types.
+    """
+    if column.type == kind:
+        return column
+    try:
+        return column.cast(kind)
+    except pa.ArrowNotImplementedError:
+        return json_array(column.to_pylist(), kind)
+    except pa.ArrowInvalid as error:
+        raise CorpusError(f"column {name!r} cannot be read as {kind} in every file: {error}") from error
+
+
+def _json_type(values: Sequence[Any]) -> pa.DataType:
+    try:
+        kind = pa.array(values).type
+    except (pa.ArrowException, OverflowError, ValueError, TypeError):
+        return pa.string()
+    return kind if _storable(kind) else pa.string()
+
+
+def _storable(kind: pa.DataType, depth: int = 0) -> bool:
+    """Parquet has no place for a struct without fields, which an empty JSON object would be."""
+    if pa.types.is_struct(kind):
+        fields = [kind.field(i).type for i in range(kind.num_fields)]
+        return bool(fields) and depth < _MAX_DEPTH and all(_storable(field, depth + 1) for field in fields)
+    return not pa.types.is_list(kind) or (depth < _MAX_DEPTH and _storable(kind.value_type, depth + 1))
+
+
+def _follows(cells: pa.Array, pattern: str, kind: pa.DataType) -> bool:
+    if not pc.all(pc.match_substring_regex(cells, pattern)).as_py():
+        return False
+    try:
+        cells.cast(kind)
+    except pa.ArrowInvalid:  # 31 February
+        return False
+    return True
+
+
+def _json_text(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, default=str)

@@ -1,0 +1,143 @@
+"""CSV and TSV files with a header line."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import pyarrow as pa
+
+from xsearch.corpus.column_types import CellTypes
+from xsearch.corpus.columns import Columns
+from xsearch.corpus.lines import not_utf8, read_lines
+from xsearch.corpus.source import CHUNK_BYTES, MAX_ROW_BYTES, Rows
+from xsearch.errors import CorpusError
+
+_SURVEY_ROWS = 4096
+_DELIMITERS = ",;\t|"
+
+
+@dataclass(frozen=True)
+class DelimitedSource:
+    """One file of comma-, semicolon-, tab- or bar-separated values; an empty cell is a missing value."""
+
+    path: Path
+    unit: str = "row"
+    types: CellTypes = field(default_factory=CellTypes)
+
+    def present(self) -> dict[str, bool]:
+        """The columns that the header names; any of them may hold text.
+
+        Raises:
+            CorpusError: the file has no header, or names a column twice.
+        """
+        header = self._header
+        repeated = {name for name in header if header.count(name) > 1}
+        if repeated:
+            raise CorpusError(
+                f"{self.path} has several columns named {min(repeated)!r}; expected different names"
+            )
+        return dict.fromkeys(header, True)
+
+    def survey(self, columns: Columns) -> Iterator[Rows]:
+        """Passes over the file and notes what the cells of every column look like."""
+        for table, rows in self._chunks(columns, _SURVEY_ROWS):
+            for name in table.column_names:
+                if columns.is_metadata(name):
+                    self.types.observe(name, table.column(name))
+            yield rows
+
+    def metadata_schema(self) -> pa.Schema:
+        """All columns of the header, with the types that the survey found."""
+        return self.types.schema(self._header)
+
+    def rows(self, columns: Columns, schema: pa.Schema, size: int) -> Iterator[Rows]:
+        """The rows in chunks of at most ``size``."""
+        for table, rows in self._chunks(columns, size):
+            arrays = [
+                table.column(c.name).cast(c.type)
+                if c.name in table.column_names
+                else pa.nulls(len(table), c.type)
+                for c in schema
+            ]
+            metadata = pa.Table.from_arrays(arrays, schema=schema) if arrays else pa.table({})
+            yield Rows(rows.numbers, rows.texts, rows.ids, rows.langs, metadata, rows.broken)
+
+    @cached_property
+    def _header(self) -> list[str]:
+        line = next(self._lines(), "")
+        candidates = [_split(line, delimiter) for delimiter in _DELIMITERS]
+        header = max(candidates, key=len)
+        if not any(header):
+            raise CorpusError(f"{self.path} is empty; expected a header line with column names")
+        return header
+
+    @cached_property
+    def _delimiter(self) -> str:
+        line = next(self._lines(), "")
+        return max(_DELIMITERS, key=lambda delimiter: len(_split(line, delimiter)))
+
+    def _chunks(self, columns: Columns, size: int) -> Iterator[tuple[pa.Table, Rows]]:
+        numbers: list[int] = []
+        records: list[list[str]] = []
+        broken: list[tuple[int, str]] = []
+        weight = 0
+        width = len(self._header)
+        for number, record in self._records():
+            if len(record) == width:
+                numbers.append(number)
+                records.append(record)
+            else:
+                broken.append((number, f"{len(record)} cells; expected {width}, as in the header"))
+            weight += sum(map(len, record))
+            if len(records) + len(broken) >= size or weight >= CHUNK_BYTES:
+                yield self._chunk(columns, numbers, records, broken)
+                numbers, records, broken, weight = [], [], [], 0
+        if records or broken:
+            yield self._chunk(columns, numbers, records, broken)
+
+    def _chunk(
+        self, columns: Columns, numbers: list[int], records: list[list[str]], broken: list[tuple[int, str]]
+    ) -> tuple[pa.Table, Rows]:
+        cells = [[record[i] or None for record in records] for i in range(len(self._header))]
+        table = pa.table([pa.array(column, pa.string()) for column in cells], names=self._header)
+        by_name = dict(zip(self._header, cells, strict=True))
+        return table, Rows(
+            numbers=numbers,
+            texts=list(by_name[columns.text]),
+            ids=None if columns.id is None else list(by_name[columns.id]),
+            langs=None if columns.lang is None else list(by_name[columns.lang]),
+            metadata=pa.table({}),
+            broken=broken,
+        )
+
+    def _records(self) -> Iterator[tuple[int, list[str]]]:
+        """Row number and cells of each row after the header, blank lines passed over."""
+        reader = csv.reader(self._lines(), delimiter=self._delimiter)
+        number = 0
+        try:
+            next(reader, None)
+            for record in reader:
+                if record:
+                    number += 1
+                    yield number, record
+        except csv.Error as error:
+            raise CorpusError(
+                f"{self.path}, row {number + 1}: {error}; expected cells of at most "
+                f"{MAX_ROW_BYTES >> 20} MB, closed quotes and one kind of line end"
+            ) from error
+
+    def _lines(self) -> Iterator[str]:
+        csv.field_size_limit(MAX_ROW_BYTES)
+        for number, line in read_lines(self.path):
+            try:
+                yield line.decode("utf-8")
+            except UnicodeDecodeError as error:
+                raise CorpusError(f"{self.path}, line {number}: {not_utf8(error)}") from error
+
+
+def _split(line: str, delimiter: str) -> list[str]:
+    return [name.strip() for name in next(csv.reader([line], delimiter=delimiter), [])]

@@ -1,0 +1,55 @@
+"""What a reader of one file offers, whatever the format."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import pyarrow as pa
+
+from xsearch.corpus.columns import Columns
+
+MAX_ROW_BYTES = 16 << 20
+CHUNK_BYTES = 16 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Consecutive rows of one file as they were read; nothing is checked yet.
+
+    ``numbers`` count from 1 as a person would (data rows of Parquet and CSV, lines of JSONL). The lists
+    have one entry a row; ``broken`` has the rows that could not be read at all, with the reason.
+    """
+
+    numbers: list[int]
+    texts: list[Any]
+    ids: list[Any] | None
+    langs: list[Any] | None
+    metadata: pa.Table
+    broken: list[tuple[int, str]]
+
+
+class Source(Protocol):
+    """One file of a corpus, read from the start as often as needed."""
+
+    @property
+    def path(self) -> Path:
+        """Where the file is."""
+
+    @property
+    def unit(self) -> str:
+        """What row numbers count: ``row`` or ``line``."""
+
+    def present(self) -> dict[str, bool]:
+        """The columns, in order, and whether each may hold text; from the head of the file alone."""
+
+    def survey(self, columns: Columns) -> Iterator[Rows]:
+        """Passes over the whole file, without metadata; afterwards ``metadata_schema`` is known."""
+
+    def metadata_schema(self) -> pa.Schema:
+        """Names and types of all columns that are not text, id or language."""
+
+    def rows(self, columns: Columns, schema: pa.Schema, size: int) -> Iterator[Rows]:
+        """The rows in chunks of at most ``size``, metadata cast to ``schema`` (columns not here are null)."""
