@@ -3,38 +3,8 @@ import pytest
 from xsearch.errors import LanguageError
 from xsearch.languages import describe, detect, detectable, resolve
 
-PROJECT_LANGUAGES = [
-    "af",
-    "am",
-    "ar",
-    "az",
-    "cs",
-    "de",
-    "en",
-    "es",
-    "fi",
-    "fr",
-    "ha",
-    "hi",
-    "id",
-    "it",
-    "kk",
-    "ko",
-    "ky",
-    "mr",
-    "nl",
-    "pl",
-    "pt",
-    "ru",
-    "rw",
-    "sv",
-    "sw",
-    "te",
-    "tr",
-    "uz",
-    "zh",
-    "ja",
-]
+CODES = "af am ar az cs de en es fi fr ha hi id it kk ko ky mr nl pl pt ru rw sv sw te tr uz zh ja"
+PROJECT_LANGUAGES = CODES.split()
 
 
 @pytest.mark.parametrize("name", ["fi", "FI", " fin ", "Finnish", "finnish", "fi-FI", "fi_FI"])
