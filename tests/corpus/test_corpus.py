@@ -223,3 +223,11 @@ def test_any_unicode_text_comes_back_unchanged_and_in_order(tmp_path, texts, siz
     for name in ("h.parquet", "h.jsonl"):
         corpus = Corpus.open(write(tmp_path / name, rows))
         assert [text for batch in corpus.batches(size) for text in batch.texts] == texts
+
+
+def test_documents_without_a_language_of_their_own_have_the_default_one(tmp_path):
+    rows = [{"text": "x", "lang": "en"}, {"text": "y", "lang": None}]
+    corpus = Corpus.open(
+        write(tmp_path / "n.parquet", rows), lang_column="lang", text_column="text", lang="fi"
+    )
+    assert next(corpus.batches()).langs == ["en", "fi"]

@@ -27,7 +27,7 @@ _PROBLEMS_KEPT = 20
 
 @dataclass(frozen=True, slots=True)
 class DocumentBatch:
-    """Documents in the order of the corpus, all lists of one length.
+    """Documents in the order of the corpus; the lists and the table have one length.
 
     ``first_row`` is the position of the first one among all documents of the corpus, from 0; rows that
     were left out do not count. ``langs`` (ISO codes) is None without a language column.
@@ -55,6 +55,7 @@ class Corpus:
     skipped: int
     problems: tuple[Problem, ...]
     fingerprint: str
+    default_lang: str | None = None
 
     @classmethod
     def open(
@@ -64,6 +65,7 @@ class Corpus:
         text_column: str | None = None,
         id_column: str | None = None,
         lang_column: str | None = None,
+        lang: str | None = None,
         skip_invalid: bool = False,
     ) -> Corpus:
         """Finds the files and columns and passes over every row once.
@@ -75,6 +77,7 @@ class Corpus:
             id_column: the column with the ids; by default one named id, _id, doc_id and the like, else ids
                 are made from file name and row number.
             lang_column: the column with each document's language, if there is one.
+            lang: code of the language of documents whose language column is null.
             skip_invalid: leave out rows that are no documents instead of refusing the corpus.
 
         Raises:
@@ -84,7 +87,7 @@ class Corpus:
         files = find_files([paths] if isinstance(paths, (str, Path)) else paths)
         sources = [_source(path) for path in files]
         columns = _columns(sources, text_column, id_column, lang_column)
-        survey = _survey(sources, columns)
+        survey = _survey(sources, columns, lang)
         if survey.invalid and not skip_invalid:
             more = f" ({survey.invalid} such rows in all)" if survey.invalid > 1 else ""
             raise CorpusError(
@@ -103,7 +106,8 @@ class Corpus:
             row_count=survey.documents,
             skipped=survey.invalid,
             problems=tuple(survey.problems),
-            fingerprint=fingerprint(files, [columns.text, columns.id, columns.lang, str(skip_invalid)]),
+            fingerprint=fingerprint(files, [columns.text, columns.id, columns.lang, lang, str(skip_invalid)]),
+            default_lang=lang,
         )
 
     def batches(self, size: int = 1024) -> Iterator[DocumentBatch]:
@@ -112,7 +116,7 @@ class Corpus:
         Raises:
             CorpusError: a file changed since the corpus was opened and is no longer sound.
         """
-        screening = Screening()
+        screening = Screening(self.default_lang)
         names = labels(self.files)
         row = 0
         for path in self.files:
@@ -151,9 +155,9 @@ def _columns(sources: Sequence[Source], text: str | None, id: str | None, lang: 
     return columns
 
 
-def _survey(sources: Sequence[Source], columns: Columns) -> _Survey:
+def _survey(sources: Sequence[Source], columns: Columns, lang: str | None) -> _Survey:
     survey = _Survey(0, 0, [])
-    screening = Screening()
+    screening = Screening(lang)
     for source in sources:
         for rows in source.survey(columns):
             documents, problems = screening.screen(rows, file=source.path, unit=source.unit, label="")

@@ -13,7 +13,7 @@ import pyarrow as pa
 from xsearch.corpus.column_types import CellTypes
 from xsearch.corpus.columns import Columns
 from xsearch.corpus.lines import not_utf8, read_lines
-from xsearch.corpus.source import CHUNK_BYTES, MAX_ROW_BYTES, Rows
+from xsearch.corpus.source import CHUNK_BYTES, MAX_ROW_BYTES, Rows, no_metadata
 from xsearch.errors import CorpusError
 
 _SURVEY_ROWS = 4096
@@ -63,7 +63,7 @@ class DelimitedSource:
                 else pa.nulls(len(table), c.type)
                 for c in schema
             ]
-            metadata = pa.Table.from_arrays(arrays, schema=schema) if arrays else pa.table({})
+            metadata = pa.Table.from_arrays(arrays, schema=schema) if arrays else rows.metadata
             yield Rows(rows.numbers, rows.texts, rows.ids, rows.langs, metadata, rows.broken)
 
     @cached_property
@@ -110,7 +110,7 @@ class DelimitedSource:
             texts=list(by_name[columns.text]),
             ids=None if columns.id is None else list(by_name[columns.id]),
             langs=None if columns.lang is None else list(by_name[columns.lang]),
-            metadata=pa.table({}),
+            metadata=no_metadata(len(records)),
             broken=broken,
         )
 

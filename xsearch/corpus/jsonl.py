@@ -14,7 +14,7 @@ import pyarrow as pa
 from xsearch.corpus.column_types import JsonTypes, json_array
 from xsearch.corpus.columns import Columns
 from xsearch.corpus.lines import not_utf8, read_lines
-from xsearch.corpus.source import CHUNK_BYTES, Rows
+from xsearch.corpus.source import CHUNK_BYTES, Rows, no_metadata
 from xsearch.errors import CorpusError
 
 _HEAD_LINES = 1000
@@ -70,7 +70,7 @@ class JsonlSource:
         """The rows in chunks of at most ``size``."""
         for records, rows in self._chunks(columns, size):
             arrays = [json_array([record.get(c.name) for record in records], c.type) for c in schema]
-            metadata = pa.Table.from_arrays(arrays, schema=schema) if arrays else pa.table({})
+            metadata = pa.Table.from_arrays(arrays, schema=schema) if arrays else rows.metadata
             yield Rows(rows.numbers, rows.texts, rows.ids, rows.langs, metadata, rows.broken)
 
     def _chunks(self, columns: Columns, size: int) -> Iterator[tuple[list[dict[str, Any]], Rows]]:
@@ -133,5 +133,10 @@ def _rows(
         return None if name is None else [record.get(name) for record in records]
 
     return Rows(
-        numbers, cells(columns.text) or [], cells(columns.id), cells(columns.lang), pa.table({}), broken
+        numbers,
+        cells(columns.text) or [],
+        cells(columns.id),
+        cells(columns.lang),
+        no_metadata(len(records)),
+        broken,
     )

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from xsearch.corpus.column_types import cast_array
 from xsearch.corpus.columns import Columns
-from xsearch.corpus.source import CHUNK_BYTES, Rows
+from xsearch.corpus.source import CHUNK_BYTES, Rows, no_metadata
 from xsearch.errors import CorpusError
 
 _READ_BUFFER = 1 << 20
@@ -107,7 +107,7 @@ def _rows_in_chunk(metadata: pq.FileMetaData) -> int:
 
 def _metadata(batch: pa.RecordBatch, schema: pa.Schema) -> pa.Table:
     if not schema.names:
-        return pa.table({})
+        return no_metadata(batch.num_rows)
     arrays = [
         cast_array(_storage(batch.column(column.name)), column.type, column.name)
         if column.name in batch.schema.names

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from xsearch.corpus.source import MAX_ROW_BYTES, Rows
+from xsearch.corpus.source import MAX_ROW_BYTES, Rows, no_metadata
 from xsearch.errors import LanguageError
 from xsearch.languages import resolve
 
@@ -33,7 +33,7 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Documents:
-    """The rows that passed, as lists of one length; ``metadata`` may have no columns."""
+    """The rows that passed: lists and a table of one length; the table may have no columns."""
 
     ids: list[str]
     texts: list[str]
@@ -68,10 +68,14 @@ class SeenIds:
 
 @dataclass(slots=True)
 class Screening:
-    """One pass over a corpus; knows the ids that went by."""
+    """One pass over a corpus; knows the ids that went by.
 
+    ``default_lang`` is the code of the rows whose language is null; without one such rows are no documents.
+    """
+
+    default_lang: str | None = None
     seen: SeenIds = field(default_factory=SeenIds)
-    _languages: dict[str, str] = field(default_factory=dict)
+    _languages: dict[str | None, str] = field(default_factory=dict)
 
     def screen(self, rows: Rows, *, file: Path, unit: str, label: str) -> tuple[Documents, list[Problem]]:
         """Parts the documents from the rows that are none.
@@ -100,7 +104,9 @@ class Screening:
                 )
                 del ids[i], kept[i]
         metadata = rows.metadata
-        if metadata.num_columns and len(kept) < len(rows.numbers):
+        if metadata.num_columns == 0:
+            metadata = no_metadata(len(kept))
+        elif len(kept) < len(rows.numbers):
             metadata = metadata.take(pa.array(kept, pa.int64()))
         documents = Documents(
             ids=ids,
@@ -121,9 +127,11 @@ class Screening:
         return reason
 
     def _language_problem(self, name: Any) -> str | None:
-        if not isinstance(name, str):
+        if name is None and self.default_lang:
+            self._languages[name] = self.default_lang
+        elif not isinstance(name, str):
             return f"the language is {_seen(name)}; expected a code such as 'fi'"
-        if name not in self._languages:
+        elif name not in self._languages:
             try:
                 self._languages[name] = resolve(name).code
             except LanguageError:

@@ -31,6 +31,11 @@ class Rows:
     broken: list[tuple[int, str]]
 
 
+def no_metadata(rows: int) -> pa.Table:
+    """A table of so many rows and no columns."""
+    return pa.table({"": pa.nulls(rows)}).select([])
+
+
 class Source(Protocol):
     """One file of a corpus, read from the start as often as needed."""
 
