@@ -1,0 +1,312 @@
+"""A collection: documents of one or more languages on disk, searchable, changeable while in use."""
+
+import shutil
+import time
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from xsearch.collection import contents, describe, verification
+from xsearch.collection.durable import sync_folder, write_manifest
+from xsearch.collection.encoding import EncoderFor, check_module, installed_encoder
+from xsearch.collection.filters import Filter
+from xsearch.collection.hit import Hit
+from xsearch.collection.lock import writer_lock
+from xsearch.collection.manifest import FORMAT, IndexSettings, Manifest, ModuleRecord
+from xsearch.collection.ranking import Ranking, rank
+from xsearch.collection.snapshot import Snapshot, open_snapshot
+from xsearch.collection.spaces import NATIVE, SHARED, SpaceChoice, choose_space
+from xsearch.collection.vectors import unit_queries
+from xsearch.collection.writer import Writer
+from xsearch.errors import CollectionError, QueryError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+MOST_HITS = 10_000
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Hits for each query of a batch, and the seconds that ranking (filter included) and fetching them took."""
+
+    hits: list[list[Hit]]
+    search_seconds: float
+    fetch_seconds: float
+
+
+class Collection:
+    """An opened collection. It shows the state that was committed last when it was opened or refreshed.
+
+    Searching is thread-safe and takes no lock. Every change is one commit: all of it becomes visible, or nothing.
+    """
+
+    def __init__(self, path: Path, snapshot: Snapshot, encoder_for: EncoderFor) -> None:
+        self.path = path
+        self._encoder_for = encoder_for
+        self._show(snapshot)
+
+    @classmethod
+    def create(
+        cls,
+        path: str | Path,
+        *,
+        modules: Sequence[ModuleRecord],
+        dimension: int,
+        spaces: Sequence[str] = (SHARED,),
+        settings: IndexSettings | None = None,
+        encoder_for: EncoderFor = installed_encoder,
+    ) -> Self:
+        """Make an empty collection for documents of the modules' languages.
+
+        Raises CollectionError if there is something at `path` already or it cannot be written.
+        """
+        path = Path(path).absolute()
+        if not spaces or set(spaces) - {SHARED, NATIVE} or dimension < 1:
+            raise CollectionError("a collection needs spaces among shared and native, and a dimension")
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        manifest = Manifest(
+            format=FORMAT,
+            commit=0,
+            created=now,
+            updated=now,
+            dimension=dimension,
+            spaces=tuple(spaces),
+            modules={module.language: module for module in modules},
+            settings=settings or IndexSettings(),
+        )
+        draft = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+        try:
+            if path.exists():
+                raise CollectionError(
+                    f"{path} exists already; choose another name, append to it, or drop it first"
+                )
+            draft.mkdir(parents=True)
+            write_manifest(draft, manifest)
+            draft.rename(path)
+            sync_folder(path.parent)
+        except OSError as error:
+            shutil.rmtree(draft, ignore_errors=True)
+            raise CollectionError(f"{path} cannot be created: {error.strerror or error}") from error
+        return cls.open(path, encoder_for=encoder_for)
+
+    @classmethod
+    def open(cls, path: str | Path, *, encoder_for: EncoderFor = installed_encoder) -> Self:
+        """Open the last committed state; files are mapped, not read.
+
+        `encoder_for` gives the encoder of a query's language. Raises CollectionError if the collection is missing,
+        damaged, or of a newer format.
+        """
+        path = Path(path).absolute()
+        return cls(path, open_snapshot(path), encoder_for)
+
+    # --- what it is ---------------------------------------------------------------------------------------------
+
+    @property
+    def name(self) -> str:
+        """The folder's name, by which `-c` knows the collection."""
+        return self.path.name
+
+    @property
+    def manifest(self) -> Manifest:
+        """The committed state that this object shows."""
+        return self._snapshot.manifest
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """The languages whose documents it may hold."""
+        return tuple(self.manifest.modules)
+
+    @property
+    def spaces(self) -> tuple[str, ...]:
+        """The spaces in which documents are indexed."""
+        return self.manifest.spaces
+
+    @property
+    def dimension(self) -> int:
+        """Components of a vector."""
+        return self.manifest.dimension
+
+    def __len__(self) -> int:
+        """Documents alive."""
+        return self.manifest.count
+
+    def info(self) -> describe.Info:
+        """Counts, sizes, the index with its measured recall, and advice (such as to compact)."""
+        return describe.describe(self.name, self._snapshot)
+
+    def verify(self) -> verification.Verification:
+        """Check every file against the manifest and the files against each other; names what is damaged."""
+        return verification.verify(self.path)
+
+    def documents(self, *, vectors: Sequence[str] = (), batch_rows: int = 4096) -> Iterator["pa.RecordBatch"]:
+        """Stream the living documents by ascending key: id, lang, text, the metadata columns, and for each space
+        in `vectors` a column `vector_SPACE` of (d) float16 lists. Memory stays at about one batch.
+        """
+        return contents.stream(self._snapshot, vectors, batch_rows)
+
+    # --- changing it --------------------------------------------------------------------------------------------
+
+    def writer(self) -> Writer:
+        """A session for many changes under one lock: `with collection.writer() as w: w.add(...); w.commit()`.
+
+        Call `refresh` afterwards to see the result in this object.
+        """
+        return Writer(self.path)
+
+    def add(
+        self,
+        ids: Sequence[str],
+        texts: Sequence[str],
+        *,
+        lang: str | Sequence[str],
+        vectors: Mapping[str, ArrayLike],
+        metadata: "pa.Table | None" = None,
+    ) -> int:
+        """Add documents in one commit; returns how many.
+
+        `lang` is one language or one for each document; `vectors` holds an (n, d) array for every indexed space;
+        `metadata` a row for each document. Raises CollectionError if an id is taken, shapes or types do not fit,
+        or another process is writing; the collection is then as it was.
+        """
+        with self.writer() as writer:
+            writer.add(ids, texts, lang=lang, vectors=vectors, metadata=metadata)
+            writer.commit()
+        self.refresh()
+        return len(ids)
+
+    def upsert(
+        self,
+        ids: Sequence[str],
+        texts: Sequence[str],
+        *,
+        lang: str | Sequence[str],
+        vectors: Mapping[str, ArrayLike],
+        metadata: "pa.Table | None" = None,
+    ) -> int:
+        """Like `add`, but documents with the same ids are replaced; returns how many were."""
+        with self.writer() as writer:
+            replaced = writer.upsert(ids, texts, lang=lang, vectors=vectors, metadata=metadata)
+            writer.commit()
+        self.refresh()
+        return replaced
+
+    def delete(self, *, ids: Sequence[str] | None = None, where: str | None = None) -> int:
+        """Delete documents by id or by an SQL condition, in one commit; returns how many there were."""
+        with self.writer() as writer:
+            deleted = writer.delete(ids=ids, where=where)
+            writer.commit()
+        self.refresh()
+        return deleted
+
+    def compact(self) -> None:
+        """Rewrite everything without the deleted documents as one segment with one fresh index, in one commit."""
+        with self.writer() as writer:
+            writer.compact()
+        self.refresh()
+
+    def drop(self) -> None:
+        """Remove the collection from the disk. Raises CollectionError if another process is writing to it."""
+        with writer_lock(self.path):
+            doomed = self.path.with_name(f".{self.path.name}.{uuid.uuid4().hex}")
+            try:
+                self.path.rename(doomed)
+                shutil.rmtree(doomed)
+            except OSError as error:
+                raise CollectionError(f"{self.path} cannot be removed: {error.strerror or error}") from error
+
+    def refresh(self) -> bool:
+        """Show the last committed state; returns whether it is another than before."""
+        snapshot = open_snapshot(self.path)
+        changed = snapshot.manifest.commit != self.manifest.commit
+        if changed:
+            self._show(snapshot)
+        return changed
+
+    # --- searching it -------------------------------------------------------------------------------------------
+
+    def search(
+        self, query: str, *, lang: str, k: int = 10, space: str = "auto", where: str | None = None
+    ) -> list[Hit]:
+        """The k documents nearest to a query in language `lang`, best first; fewer only if fewer pass `where`.
+
+        `space` is auto, shared or native; `where` is SQL over the metadata columns, and id, lang and text. Raises
+        QueryError for a space that is not indexed or a bad filter, LanguageError for a language without a module,
+        and CollectionError if the language's module is not the one that the documents were encoded with.
+        """
+        choice = choose_space(self.manifest, space, lang)
+        encoder = self._encoder_for(lang)
+        check_module(self.manifest, lang, encoder)
+        vectors = encoder.encode([query], space=choice.space)
+        return self.answer(vectors, space=choice.space, k=k, where=where, lang=lang).hits[0]
+
+    def search_vectors(
+        self,
+        queries: ArrayLike,
+        *,
+        space: str = SHARED,
+        k: int = 10,
+        where: str | None = None,
+        lang: str | None = None,
+    ) -> list[list[Hit]]:
+        """The same for (m, d) query vectors of a space, a list of hits for each.
+
+        A native space belongs to one language, so in a collection of several `lang` says whose it is.
+        """
+        return self.answer(queries, space=space, k=k, where=where, lang=lang).hits
+
+    def answer(
+        self, queries: ArrayLike, *, space: str, k: int, where: str | None = None, lang: str | None = None
+    ) -> Answer:
+        """What `search_vectors` gives, and how long its two stages took."""
+        if not 1 <= k <= MOST_HITS:
+            raise QueryError(f"k is {k}; ask for 1 to {MOST_HITS} hits")
+        unit = unit_queries(queries, self.dimension)
+        choice = choose_space(self.manifest, space, lang)
+        try:
+            return self._answer(unit, choice, k, where)
+        except FileNotFoundError as error:
+            if self.refresh():
+                return self._answer(unit, choice, k, where)
+            raise CollectionError(
+                f"a file of {self.path} is missing: {error}; `xsearch verify` names it"
+            ) from error
+
+    def _answer(self, queries: NDArray[np.float32], choice: SpaceChoice, k: int, where: str | None) -> Answer:
+        snapshot, allowed = self._snapshot, self._allowed
+        started = time.perf_counter()
+        keys = None if where is None and choice.lang is None else allowed(where, choice.lang)
+        rankings = rank(snapshot, choice.stored, queries, k, keys)
+        ranked = time.perf_counter()
+        hits = [self._hits(snapshot, ranking) for ranking in rankings]
+        return Answer(hits, ranked - started, time.perf_counter() - ranked)
+
+    def _show(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
+        documents = Filter(snapshot.segments, snapshot.manifest.columns)
+
+        @lru_cache(maxsize=8)
+        def allowed(where: str | None, lang: str | None) -> NDArray[np.int64]:
+            keys = documents.keys(where, lang)
+            return keys[~snapshot.is_dead(keys)]
+
+        self._allowed = allowed
+
+    def _hits(self, snapshot: Snapshot, ranking: Ranking) -> list[Hit]:
+        columns = [column.name for column in snapshot.manifest.columns]
+        places: dict[int, Hit] = {}
+        for segment, rows, positions in snapshot.locate(ranking.keys):
+            for row, position in zip(rows.tolist(), positions.tolist(), strict=True):
+                id_, lang, text, metadata = segment.fields(row)
+                score = float(ranking.scores[position])
+                places[position] = Hit(
+                    position + 1, score, id_, text, lang, self.name, dict.fromkeys(columns) | metadata
+                )
+        return [places[position] for position in sorted(places)]

@@ -1,0 +1,105 @@
+"""What a collection is, in figures, and what its owner could do for it."""
+
+from dataclasses import dataclass
+
+from xsearch.collection.manifest import IndexRecord, ModuleRecord
+from xsearch.collection.snapshot import Snapshot
+
+_MANY_SEGMENTS = 24
+_MANY_DEAD = 0.2
+_UNEVEN = 3.0
+
+
+@dataclass(frozen=True)
+class PartInfo:
+    """An approximate index: how many documents it covers in which space, and how it was made and measured."""
+
+    space: str
+    rows: int
+    index: IndexRecord
+
+
+@dataclass(frozen=True)
+class Info:
+    """A collection described. `exact` documents are in no approximate index and are searched exactly; `deleted` ones
+    still take room; `bytes` is the size on disk; `advice` says in sentences what would help, if anything.
+    """
+
+    name: str
+    documents: int
+    deleted: int
+    exact: int
+    languages: dict[str, int]
+    modules: dict[str, ModuleRecord]
+    spaces: tuple[str, ...]
+    dimension: int
+    columns: dict[str, str]
+    index: str
+    parts: tuple[PartInfo, ...]
+    segments: int
+    bytes: int
+    created: str
+    updated: str
+    complete: bool
+    advice: tuple[str, ...]
+
+
+def describe(name: str, snapshot: Snapshot) -> Info:
+    """See `Info`."""
+    manifest = snapshot.manifest
+    languages: dict[str, int] = dict.fromkeys(manifest.modules, 0)
+    for segment in manifest.segments:
+        for lang, count in segment.languages.items():
+            languages[lang] = languages.get(lang, 0) + count
+    held = sum(segment.rows for segment in manifest.segments)
+    tail = sum(int((segment.keys >= manifest.covered).sum()) for segment in snapshot.segments)
+    parts = tuple(
+        PartInfo(space, part.rows, index) for part in manifest.parts for space, index in part.indexes.items()
+    )
+    kinds = list(dict.fromkeys(part.index.factory for part in parts))
+    return Info(
+        name=name,
+        documents=manifest.count,
+        deleted=held - manifest.count,
+        exact=tail,
+        languages=languages,
+        modules=dict(manifest.modules),
+        spaces=manifest.spaces,
+        dimension=manifest.dimension,
+        columns={column.name: column.type for column in manifest.columns},
+        index=" + ".join([*kinds, "exact"] if tail or not kinds else kinds),
+        parts=parts,
+        segments=len(manifest.segments),
+        bytes=sum(record.size for record in manifest.files().values()),
+        created=manifest.created,
+        updated=manifest.updated,
+        complete=manifest.source is None or manifest.source.complete,
+        advice=tuple(_advice(snapshot, held)),
+    )
+
+
+def _advice(snapshot: Snapshot, held: int) -> list[str]:
+    manifest = snapshot.manifest
+    advice = []
+    if manifest.source is not None and not manifest.source.complete:
+        advice.append("indexing was interrupted; run the same `xsearch index` command again to finish it")
+    if held and (held - manifest.count) / held > _MANY_DEAD:
+        advice.append(
+            f"{held - manifest.count} of {held} stored documents are deleted; compact to free their room"
+        )
+    if len(manifest.segments) > _MANY_SEGMENTS:
+        advice.append(
+            f"there are {len(manifest.segments)} segments; compact to make every query touch fewer files"
+        )
+    for part in manifest.parts:
+        for space, index in part.indexes.items():
+            if index.recall_at_10 < manifest.settings.recall - 0.01:
+                advice.append(
+                    f"the {space} index reaches a recall@10 of {index.recall_at_10:.3f} where "
+                    f"{manifest.settings.recall} was asked; index with more --memory or another --index-type"
+                )
+            if index.imbalance is not None and index.imbalance > _UNEVEN:
+                advice.append(
+                    f"the lists of the {space} index are uneven ({index.imbalance:.1f}); compact to retrain it"
+                )
+    return advice

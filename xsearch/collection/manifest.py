@@ -1,0 +1,206 @@
+"""The manifest: the one file that says what a collection is. Replacing it atomically is what a commit is."""
+
+import hashlib
+import json
+from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from xsearch.collection.records import from_json, to_json
+from xsearch.errors import CollectionError
+
+FORMAT = 1
+"""The format that this version writes, and the newest that it reads."""
+
+MANIFEST_NAME = "manifest.json"
+
+
+@dataclass(frozen=True)
+class FileRecord:
+    """A file of the collection: path relative to the collection (posix), size in bytes, SHA-256 in hex."""
+
+    path: str
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class ModuleRecord:
+    """The language module whose vectors the collection holds. `one_space`: its native space is the shared one."""
+
+    language: str
+    content_hash: str
+    one_space: bool = False
+
+
+@dataclass(frozen=True)
+class IndexSettings:
+    """What the owner asked of the index: `auto` or a FAISS factory string, bytes of memory, recall@10 wanted."""
+
+    factory: str = "auto"
+    memory: int = 4 << 30
+    recall: float = 0.95
+
+
+@dataclass(frozen=True)
+class ColumnRecord:
+    """A metadata column: its name and its Arrow type as Arrow prints it."""
+
+    name: str
+    type: str
+
+
+@dataclass(frozen=True)
+class SegmentRecord:
+    """An immutable run of documents with ascending keys, and their vectors in every indexed space.
+
+    `languages` counts the documents of each language, dead ones included.
+    """
+
+    name: str
+    rows: int
+    first_key: int
+    last_key: int
+    languages: dict[str, int]
+    columns: tuple[ColumnRecord, ...]
+    files: tuple[FileRecord, ...]
+
+
+@dataclass(frozen=True)
+class IndexRecord:
+    """A FAISS index over one part in one space.
+
+    `parameters` are the tuned search-time settings (nprobe, efSearch); the best `depth` x k candidates are
+    re-ranked from the stored vectors; `recall_at_10` was measured against exact search on `probes` held-back vectors.
+    `imbalance` is FAISS' factor for inverted lists (1 is even), None for other kinds.
+    """
+
+    factory: str
+    parameters: dict[str, int]
+    depth: int
+    recall_at_10: float
+    probes: int
+    imbalance: float | None
+    build_seconds: float
+
+
+@dataclass(frozen=True)
+class PartRecord:
+    """One approximate index (in every space) over all documents whose keys lie in [first_key, last_key]."""
+
+    name: str
+    rows: int
+    first_key: int
+    last_key: int
+    indexes: dict[str, IndexRecord]
+    files: tuple[FileRecord, ...]
+
+
+@dataclass(frozen=True)
+class TombstoneRecord:
+    """The keys of deleted documents that some segment or part still holds."""
+
+    count: int
+    file: FileRecord
+
+
+@dataclass(frozen=True)
+class SourceRecord:
+    """How far the last corpus has been taken in, so that an interrupted run can go on from there."""
+
+    fingerprint: str
+    mode: str
+    batch_size: int
+    batches: int
+    complete: bool
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The committed state of a collection. `commit` counts the commits; `count` the documents alive."""
+
+    format: int
+    commit: int
+    created: str
+    updated: str
+    dimension: int
+    spaces: tuple[str, ...]
+    modules: dict[str, ModuleRecord]
+    settings: IndexSettings
+    count: int = 0
+    next_key: int = 0
+    columns: tuple[ColumnRecord, ...] = ()
+    segments: tuple[SegmentRecord, ...] = ()
+    parts: tuple[PartRecord, ...] = ()
+    tombstones: TombstoneRecord | None = None
+    source: SourceRecord | None = field(default=None)
+
+    def files(self) -> dict[str, FileRecord]:
+        """Every file that the collection consists of, the manifest itself apart, by path."""
+        records = [file for segment in self.segments for file in segment.files]
+        records += [file for part in self.parts for file in part.files]
+        if self.tombstones is not None:
+            records.append(self.tombstones.file)
+        return {record.path: record for record in records}
+
+    @property
+    def covered(self) -> int:
+        """Keys below this are in some approximate index; documents from it on are searched exactly."""
+        return self.parts[-1].last_key + 1 if self.parts else 0
+
+    def successor(self, updated: str, **changes: Any) -> "Manifest":
+        """The manifest of the next commit."""
+        return replace(self, commit=self.commit + 1, updated=updated, **changes)
+
+
+def serialise(manifest: Manifest) -> bytes:
+    """The manifest as JSON with a checksum of itself in front, so that a flipped bit in it is found too."""
+    body = to_json(manifest)
+    return json.dumps({"checksum": _checksum(body), **body}, indent=1, ensure_ascii=False).encode()
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Read and check `folder`'s manifest. Raises CollectionError if it is missing, damaged or from a newer version."""
+    path = folder / MANIFEST_NAME
+    try:
+        raw = path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        raise CollectionError(
+            f"no collection at {folder}: there is no {MANIFEST_NAME} in it; `xsearch list` names the collections"
+        ) from None
+    except OSError as error:
+        raise CollectionError(f"{path} cannot be read: {error.strerror}; check its permissions") from error
+    try:
+        body = json.loads(raw)
+        if not isinstance(body, dict):
+            raise ValueError("it is not a JSON object")
+        _refuse_newer(path, body.get("format"))
+        if body.pop("checksum", None) != _checksum(body):
+            raise ValueError("its checksum does not fit its content")
+        manifest = from_json(Manifest, body)
+        for name in manifest.files():
+            _refuse_outside(name)
+    except (ValueError, RecursionError) as error:
+        raise CollectionError(
+            f"{path} is damaged: {error}; restore it from a backup or index the corpus again"
+        ) from None
+    return manifest
+
+
+def _refuse_newer(path: Path, version: object) -> None:
+    if isinstance(version, int) and version > FORMAT:
+        raise CollectionError(
+            f"{path} has format {version}, written by a newer xsearch; this one reads up to format {FORMAT}: "
+            "upgrade xsearch, or index the corpus again with this one"
+        )
+
+
+def _refuse_outside(name: str) -> None:
+    path = PurePosixPath(name)
+    if path.is_absolute() or not path.parts or ".." in path.parts or "\\" in name or "\0" in name:
+        raise ValueError(f"it names a file outside the collection: {name!r}")
+
+
+def _checksum(body: dict[str, Any]) -> str:
+    canonical = json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(canonical.encode()).hexdigest()

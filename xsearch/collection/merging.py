@@ -1,0 +1,50 @@
+"""Writing several segments as one, without the documents that have been deleted."""
+
+from collections.abc import Sequence
+
+from xsearch.collection.contents import live_rows
+from xsearch.collection.documents import ID, INTERNAL, LANG, TEXT
+from xsearch.collection.manifest import SegmentRecord
+from xsearch.collection.segment import Segment, SegmentWriter
+from xsearch.collection.snapshot import Snapshot
+
+_BATCH_ROWS = 8192
+
+
+def merge(snapshot: Snapshot, segments: Sequence[Segment], name: str) -> SegmentRecord | None:
+    """A new segment with the living documents of consecutive segments, their keys kept; None if none lives.
+
+    Columns that some segments lack become null there. The memory needed is that of a batch.
+    """
+    import pyarrow as pa
+
+    schema = (
+        pa.unify_schemas([segment.parquet().schema_arrow for segment in segments])
+        if segments
+        else pa.schema([])
+    )
+    schema = pa.schema([field for field in schema if field.name not in INTERNAL])
+    writer: SegmentWriter | None = None
+    try:
+        for live in live_rows(snapshot, segments, _BATCH_ROWS):
+            if writer is None:
+                manifest = snapshot.manifest
+                writer = SegmentWriter(snapshot.folder, name, manifest.spaces, manifest.dimension, schema)
+            table = live.table
+            metadata = [
+                table[field.name] if field.name in table.column_names else pa.nulls(len(table), field.type)
+                for field in schema
+            ]
+            writer.append(
+                live.keys,
+                table[ID].to_pylist(),
+                table[TEXT].to_pylist(),
+                table[LANG].to_pylist(),
+                pa.table(metadata, schema=schema) if metadata else table.select([]),
+                {space: live.segment.vectors[space][live.rows] for space in manifest.spaces},
+            )
+        return None if writer is None else writer.finish()
+    except BaseException:
+        if writer is not None:
+            writer.abandon()
+        raise

@@ -1,0 +1,46 @@
+"""A part: FAISS indexes, one for each space, over all documents in a range of keys.
+
+keys.npy      (n,) int64: the key at each position of the indexes
+SPACE.faiss   the index of that space
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xsearch.collection.manifest import PartRecord
+from xsearch.collection.vectors import open_array
+from xsearch.index.approximate import ApproximateIndex
+
+FOLDER = "parts"
+
+
+class Part:
+    """A committed part, opened."""
+
+    def __init__(self, collection: Path, record: PartRecord) -> None:
+        folder = collection / FOLDER / record.name
+        self.record = record
+        keys: Any = open_array(folder / "keys.npy", (record.rows,), "<i8")
+        self.keys: NDArray[np.int64] = keys
+        self._indexes = {
+            space: ApproximateIndex(folder / f"{space}.faiss", record.rows, index.parameters)
+            for space, index in record.indexes.items()
+        }
+
+    def mask(self, keys: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Which positions of the indexes hold one of `keys`."""
+        first, last = self.record.first_key, self.record.last_key
+        wanted = np.zeros(last - first + 1, bool)
+        wanted[keys[(keys >= first) & (keys <= last)] - first] = True
+        return wanted[self.keys - first]
+
+    def search(
+        self, space: str, queries: NDArray[np.float32], k: int, allowed: NDArray[np.bool_] | None
+    ) -> NDArray[np.int64]:
+        """The keys of about the best `k` x depth allowed positions for each query, (m, n); -1 where none is left."""
+        depth = self.record.indexes[space].depth
+        positions = self._indexes[space].search(queries, k * depth, allowed)
+        return np.where(positions >= 0, self.keys[positions], -1)

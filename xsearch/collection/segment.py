@@ -1,0 +1,154 @@
+"""A segment: an immutable run of documents with ascending keys, their vectors, and the tables that find them.
+
+documents.parquet   key, id, language, text and metadata
+records.jsonl       id, language and metadata of each document, for hits
+rows.npy            (3, n) int64: key, offset of the text, offset of the record
+ids.npy             (2, n) uint64: sorted hashes of the ids, and their rows
+vectors.SPACE.npy   (n, d) float16, one for each indexed space
+"""
+
+import hashlib
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xsearch.collection.documents import DocumentsReader, DocumentsWriter
+from xsearch.collection.durable import settle
+from xsearch.collection.manifest import ColumnRecord, SegmentRecord
+from xsearch.collection.vectors import VectorsWriter, open_array
+from xsearch.errors import CollectionError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+FOLDER = "segments"
+
+
+def id_hashes(ids: Sequence[str]) -> NDArray[np.uint64]:
+    """64-bit BLAKE2b of every id. Raises CollectionError for an id that is not valid Unicode."""
+    try:
+        digests = b"".join(hashlib.blake2b(id_.encode(), digest_size=8).digest() for id_ in ids)
+    except UnicodeEncodeError:
+        raise CollectionError("an id is not valid Unicode (it has a lone surrogate); repair it") from None
+    return np.frombuffer(digests, "<u8")
+
+
+class SegmentWriter:
+    """Streams documents into a new segment folder; memory grows only by a few numbers a document."""
+
+    def __init__(
+        self, collection: Path, name: str, spaces: Sequence[str], dimension: int, metadata: "pa.Schema"
+    ) -> None:
+        self.name, self.metadata = name, metadata
+        self._collection = collection
+        self._folder = collection / FOLDER / name
+        self._folder.mkdir(parents=True)
+        self._documents = DocumentsWriter(self._folder, metadata)
+        self._stack = ExitStack()
+        self._vectors = {
+            space: self._stack.enter_context(VectorsWriter(self._folder / f"vectors.{space}.npy", dimension))
+            for space in spaces
+        }
+        self._keys: list[NDArray[np.int64]] = []
+        self._hashes: list[NDArray[np.uint64]] = []
+        self._languages: Counter[str] = Counter()
+        self.rows = 0
+
+    def append(
+        self,
+        keys: NDArray[np.int64],
+        ids: Sequence[str],
+        texts: Sequence[str],
+        langs: Sequence[str],
+        metadata: "pa.Table",
+        vectors: Mapping[str, NDArray[np.float16]],
+    ) -> None:
+        """Add documents with ascending keys; `vectors` holds (n, d) float16 for every space."""
+        hashes = id_hashes(ids)
+        self._documents.append(keys, ids, texts, langs, metadata)
+        for space, writer in self._vectors.items():
+            writer.append(vectors[space])
+        self._keys.append(keys)
+        self._hashes.append(hashes)
+        self._languages.update(langs)
+        self.rows += len(keys)
+
+    def finish(self) -> SegmentRecord:
+        """Complete the files, flush them to the disk and describe them."""
+        text_offsets, record_offsets = self._documents.finish()
+        self._stack.close()
+        keys = np.concatenate(self._keys)
+        hashes = np.concatenate(self._hashes)
+        order = np.argsort(hashes, kind="stable")
+        np.save(self._folder / "rows.npy", np.stack([keys, text_offsets, record_offsets]))
+        np.save(self._folder / "ids.npy", np.stack([hashes[order], order.astype(np.uint64)]))
+        return SegmentRecord(
+            name=self.name,
+            rows=self.rows,
+            first_key=int(keys[0]),
+            last_key=int(keys[-1]),
+            languages=dict(self._languages),
+            columns=tuple(ColumnRecord(field.name, str(field.type)) for field in self.metadata),
+            files=settle(self._collection, sorted(self._folder.iterdir())),
+        )
+
+    def abandon(self) -> None:
+        """Close the files; the folder is an orphan then, removed by whoever holds the lock."""
+        self._documents.abandon()
+        self._stack.close()
+
+
+class Segment:
+    """A committed segment, opened by memory map. Missing files raise FileNotFoundError, odd ones CollectionError."""
+
+    def __init__(
+        self, collection: Path, record: SegmentRecord, spaces: Sequence[str], dimension: int
+    ) -> None:
+        folder = collection / FOLDER / record.name
+        rows: Any = open_array(folder / "rows.npy", (3, record.rows), "<i8")
+        self.record = record
+        self.keys: NDArray[np.int64] = rows[0]
+        self._ids_path = folder / "ids.npy"
+        self._ids: Any = open_array(self._ids_path, (2, record.rows), "<u8")
+        self._documents = DocumentsReader(folder, rows[1], rows[2])
+        self._columns = [column.name for column in record.columns]
+        self.parquet_path = folder / "documents.parquet"
+        self.vectors: dict[str, NDArray[np.float16]] = {
+            space: open_array(folder / f"vectors.{space}.npy", (record.rows, dimension), "<f2")  # type: ignore[misc]
+            for space in spaces
+        }
+        self._dense = record.last_key - record.first_key + 1 == record.rows
+
+    def rows_of(self, keys: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The row of each key, or -1 where the segment does not hold it."""
+        if self._dense:
+            rows = keys - self.record.first_key
+            return np.where((rows >= 0) & (rows < self.record.rows), rows, -1)
+        rows = np.minimum(np.searchsorted(self.keys, keys), self.record.rows - 1)
+        return np.where(self.keys[rows] == keys, rows, -1)
+
+    def rows_with_ids(self, ids: Sequence[str]) -> list[tuple[str, int]]:
+        """(id, row) of every row whose id is among `ids`; a deleted version of a document is found too."""
+        hashes = id_hashes(ids)
+        left = np.searchsorted(self._ids[0], hashes, "left")
+        right = np.searchsorted(self._ids[0], hashes, "right")
+        found = []
+        for which in np.flatnonzero(right > left).tolist():
+            for row in self._ids[1][left[which] : right[which]]:
+                if self._documents.record(int(row))[0] == ids[which]:
+                    found.append((ids[which], int(row)))
+        return found
+
+    def fields(self, row: int) -> tuple[str, str, str, dict[str, Any]]:
+        """Id, language, text and metadata of a row."""
+        id_, lang, *metadata = self._documents.record(row)
+        return id_, lang, self._documents.text(row), dict(zip(self._columns, metadata, strict=False))
+
+    def parquet(self) -> Any:
+        """The documents as a `pyarrow.parquet.ParquetFile`."""
+        return self._documents.parquet()

@@ -1,0 +1,108 @@
+"""A committed state of a collection, opened. It never changes; a newer state is another snapshot.
+
+Everything is opened at once, by memory map, so that a snapshot goes on answering after a writer has replaced and
+removed its files. Only the parts' FAISS indexes read more than their headers, where FAISS cannot map them.
+"""
+
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xsearch.collection.manifest import MANIFEST_NAME, Manifest, read_manifest
+from xsearch.collection.part import Part
+from xsearch.collection.segment import Segment
+from xsearch.collection.vectors import open_array
+from xsearch.errors import CollectionError
+
+_ATTEMPTS = 20
+
+
+class Snapshot:
+    """The segments, parts and tombstones of one manifest."""
+
+    def __init__(self, folder: Path, manifest: Manifest) -> None:
+        _check_sizes(folder, manifest)
+        self.folder, self.manifest = folder, manifest
+        spaces, dimension = manifest.spaces, manifest.dimension
+        self.segments = tuple(Segment(folder, record, spaces, dimension) for record in manifest.segments)
+        self.parts = tuple(Part(folder, record) for record in manifest.parts)
+        self._starts = np.array([record.first_key for record in manifest.segments], np.int64)
+
+    @cached_property
+    def dead(self) -> NDArray[np.int64]:
+        """The keys of deleted documents, ascending."""
+        record = self.manifest.tombstones
+        if record is None:
+            return np.empty(0, np.int64)
+        return open_array(self.folder / record.file.path, (record.count,), "<i8")  # type: ignore[return-value]
+
+    def is_dead(self, keys: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Which of the keys belong to deleted documents."""
+        if not len(self.dead):
+            return np.zeros(len(keys), bool)
+        places = np.minimum(np.searchsorted(self.dead, keys), len(self.dead) - 1)
+        return np.equal(self.dead[places], keys)
+
+    def dead_in(self, part: Part) -> bool:
+        """Whether some document of the part has been deleted."""
+        first, last = np.searchsorted(self.dead, [part.record.first_key, part.record.last_key + 1])
+        return bool(first < last)
+
+    def locate(
+        self, keys: NDArray[np.int64]
+    ) -> Iterator[tuple[Segment, NDArray[np.int64], NDArray[np.int64]]]:
+        """For each segment that holds some of `keys`: the segment, their rows in it, their positions in `keys`."""
+        owners = np.searchsorted(self._starts, keys, "right") - 1
+        for owner in np.unique(owners[owners >= 0]):
+            positions = np.flatnonzero(owners == owner)
+            rows = self.segments[owner].rows_of(keys[positions])
+            held = rows >= 0
+            if held.any():
+                yield self.segments[owner], rows[held], positions[held]
+
+    def live_keys(self, ids: Sequence[str]) -> dict[str, int]:
+        """The key of the living version of each id that the collection holds."""
+        found: dict[str, int] = {}
+        for segment in self.segments:
+            matches = segment.rows_with_ids(ids)
+            if matches:
+                keys = segment.keys[[row for _, row in matches]]
+                alive = ~self.is_dead(keys)
+                found |= {
+                    id_: int(key) for (id_, _), key, lives in zip(matches, keys, alive, strict=True) if lives
+                }
+        return found
+
+
+def open_snapshot(folder: Path) -> Snapshot:
+    """Open the last committed state. Raises CollectionError if it is missing or damaged.
+
+    A writer may replace files between the reading of the manifest and their opening; the manifest has then moved
+    on, and opening starts again from the new one.
+    """
+    manifest = read_manifest(folder)
+    for _ in range(_ATTEMPTS):
+        try:
+            return Snapshot(folder, manifest)
+        except FileNotFoundError as error:
+            newer = read_manifest(folder)
+            if newer.commit == manifest.commit:
+                raise CollectionError(
+                    f"{error.filename} is missing although {MANIFEST_NAME} names it; "
+                    "restore it from a backup or index the corpus again"
+                ) from None
+            manifest = newer
+    raise CollectionError(f"{folder} changed {_ATTEMPTS} times while it was being opened; try again")
+
+
+def _check_sizes(folder: Path, manifest: Manifest) -> None:
+    for record in manifest.files().values():
+        size = (folder / record.path).stat().st_size
+        if size != record.size:
+            raise CollectionError(
+                f"{folder / record.path} has {size} bytes where the manifest says {record.size}: it was cut short "
+                "or changed; restore it from a backup or index the corpus again"
+            )

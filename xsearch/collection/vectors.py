@@ -1,0 +1,96 @@
+"""Vectors on disk: one `.npy` of float16 rows for each space, written as a stream, opened as a memory map.
+
+Rows are unit vectors. Rounding one to float16 moves a cosine by about 1e-4, and the score of a hit is computed from
+these rows with their actual norms, so it is a cosine whatever index found the candidates.
+"""
+
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+from numpy.lib import format as npy
+from numpy.typing import ArrayLike, NDArray
+
+from xsearch.errors import CollectionError, QueryError
+
+
+class VectorsWriter:
+    """Appends rows to a `.npy` file whose row count is not known before the end."""
+
+    def __init__(self, path: Path, dimension: int) -> None:
+        self._dimension = dimension
+        self._rows = 0
+        self._file = path.open("wb")
+        self._write_header()
+
+    def append(self, rows: NDArray[np.float16]) -> None:
+        """Add (n, d) rows."""
+        self._file.write(np.ascontiguousarray(rows).data)
+        self._rows += len(rows)
+
+    def _write_header(self) -> None:
+        # numpy leaves room in the header for the first axis to grow, so rewriting it in place keeps its length
+        shape = (self._rows, self._dimension)
+        npy.write_array_header_1_0(self._file, {"descr": "<f2", "fortran_order": False, "shape": shape})
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self._file.seek(0)
+            self._write_header()
+        self._file.close()
+
+
+def open_array(path: Path, shape: tuple[int, ...], dtype: str) -> NDArray[np.generic]:
+    """Map a `.npy` file that should hold `shape` and `dtype`. Raises CollectionError if it holds anything else."""
+    try:
+        array = (
+            np.load(path, mmap_mode="r", allow_pickle=False)
+            if np.prod(shape)
+            else np.load(path, allow_pickle=False)
+        )
+    except FileNotFoundError:
+        raise
+    except (ValueError, OSError, EOFError) as error:
+        raise CollectionError(f"{path} is damaged: {error}; restore it or index the corpus again") from None
+    if array.shape != shape or array.dtype != np.dtype(dtype):
+        raise CollectionError(
+            f"{path} holds {array.dtype}{list(array.shape)} where the manifest says {dtype}{list(shape)}; "
+            "restore it from a backup or index the corpus again"
+        )
+    return np.asarray(array)
+
+
+def unit_rows(vectors: ArrayLike, rows: int, dimension: int, space: str) -> NDArray[np.float32]:
+    """Document vectors as (rows, d) float32 of norm 1 (a zero vector stays zero). Raises CollectionError otherwise."""
+    array = np.ascontiguousarray(vectors, dtype=np.float32)
+    if array.shape != (rows, dimension):
+        raise CollectionError(
+            f"the {space} vectors have shape {list(array.shape)}, expected {[rows, dimension]}: "
+            "one row for each document, of the collection's dimension"
+        )
+    if not np.isfinite(array).all():
+        raise CollectionError(f"the {space} vectors hold infinite or NaN values; encode the documents again")
+    return _normalise(array)
+
+
+def unit_queries(vectors: ArrayLike, dimension: int) -> NDArray[np.float32]:
+    """Query vectors as (m, d) float32 of norm 1. Raises QueryError for another shape, NaN or a zero vector."""
+    array = np.ascontiguousarray(vectors, dtype=np.float32)
+    if array.ndim != 2 or array.shape[1] != dimension:
+        raise QueryError(f"queries have shape {list(array.shape)}, expected (m, {dimension})")
+    if not np.isfinite(array).all() or not array.any(axis=1).all():
+        raise QueryError("a query vector is zero, infinite or NaN; encode the query again")
+    return _normalise(array)
+
+
+def _normalise(array: NDArray[np.float32]) -> NDArray[np.float32]:
+    norms = np.sqrt(np.einsum("ij,ij->i", array, array, dtype=np.float64))[:, None]
+    unit = np.zeros_like(array)
+    np.divide(array, norms, out=unit, where=norms > 0, casting="same_kind")
+    return unit

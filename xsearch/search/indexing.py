@@ -1,0 +1,272 @@
+"""`xsearch index`: a corpus through the encoders into a collection, in commits, resumable after any interruption."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xsearch.collection import Collection, IndexSettings, ModuleRecord, Writer
+from xsearch.collection.encoding import EncoderFor, TextEncoder
+from xsearch.collection.manifest import MANIFEST_NAME, SourceRecord
+from xsearch.collection.spaces import spaces_to_index
+from xsearch.errors import CollectionError, CorpusError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Mode = Literal["create", "append", "upsert"]
+
+_BATCH = 1024
+
+
+class Batch(Protocol):
+    """Documents read together; `xsearch.corpus.DocumentBatch` is one."""
+
+    ids: list[str]
+    texts: list[str]
+    langs: list[str] | None
+    metadata: "pa.Table"
+
+
+class DocumentSource(Protocol):
+    """What indexing needs of a corpus; `xsearch.corpus.Corpus` has it."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes when the corpus or the way of reading it does."""
+
+    @property
+    def row_count(self) -> int | None:
+        """Documents in all, if known."""
+
+    def batches(self, size: int = _BATCH) -> Iterator[Batch]:
+        """The same batches in the same order each time."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where indexing stands: the stage (encoding documents, or building the index over them), documents done in this
+    stage out of `total` (None if unknown), those of them that an earlier run had done, and seconds since the start.
+    """
+
+    stage: Literal["encode", "index"]
+    done: int
+    total: int | None
+    resumed: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class IndexingReport:
+    """What a run did: documents taken in (of which `resumed` by an earlier, interrupted run), documents that they
+    replaced, the documents that the collection holds now, its spaces and languages, and the seconds that it took.
+    """
+
+    documents: int
+    resumed: int
+    replaced: int
+    collection_size: int
+    spaces: tuple[str, ...]
+    languages: tuple[str, ...]
+    seconds: float
+
+
+def index_corpus(
+    corpus: DocumentSource,
+    path: str | Path,
+    *,
+    lang: str | None = None,
+    mode: Mode = "create",
+    spaces: str = "auto",
+    settings: IndexSettings | None = None,
+    device: str = "auto",
+    commit_every: int = 20_000,
+    progress: Callable[[Progress], None] | None = None,
+    encoder_for: EncoderFor | None = None,
+) -> IndexingReport:
+    """Encode a corpus and store it in the collection at `path`.
+
+    Args:
+        corpus: the documents; a batch that names no languages is in `lang`.
+        path: the collection's folder; `mode` create makes it, append and upsert open it.
+        lang: the language of the documents, where the corpus has no language column.
+        mode: create; append (an id that is there already is an error); upsert (it is replaced).
+        spaces: auto, both, shared or native; what create indexes. Append and upsert keep what the collection has.
+        settings: the index wanted (create only; others keep the collection's).
+        device: auto, cpu or cuda, for encoding and for building the index.
+        commit_every: documents after which the work done is committed. An interrupted run, started again with the
+            same corpus and mode, goes on from its last commit.
+        progress: called after every batch and stage.
+        encoder_for: gives the encoder of a language; by default that of the installed modules.
+
+    Raises:
+        CollectionError: the collection exists (create), does not exist (append, upsert), is being written by another
+            process, or cannot be written. CorpusError, LanguageError, ModuleError: from reading and encoding.
+            A collection that this run created is removed again if nothing was committed or the corpus is at fault.
+    """
+    path = Path(path).absolute()
+    run = _Run(corpus, lang, mode, encoder_for or _installed(device), progress)
+    created = run.prepare(path, spaces, settings)
+    try:
+        return run.execute(path, device, commit_every)
+    except BaseException as error:
+        if created and (isinstance(error, CorpusError) or not len(Collection.open(path))):
+            Collection.open(path).drop()
+        raise
+
+
+def _installed(device: str) -> EncoderFor:
+    from xsearch.encoder import encoder_for
+
+    return partial(encoder_for, device=device)
+
+
+class _Run:
+    """One call of `index_corpus`."""
+
+    def __init__(
+        self,
+        corpus: DocumentSource,
+        lang: str | None,
+        mode: Mode,
+        encoder_for: EncoderFor,
+        progress: Callable[[Progress], None] | None,
+    ) -> None:
+        self._corpus, self._lang, self._mode = corpus, lang, mode
+        self._encoder_for = encoder_for
+        self._progress = progress
+        self._started = time.monotonic()
+        self._resumed = 0
+
+    def prepare(self, path: Path, spaces: str, settings: IndexSettings | None) -> bool:
+        """Make the collection if it is to be made; returns whether it was."""
+        if self._mode != "create":
+            return False
+        if (path / MANIFEST_NAME).exists():
+            collection = Collection.open(path)
+            if self._can_resume(collection.manifest.source):
+                return False
+            if collection.manifest.commit:
+                raise CollectionError(
+                    f"a collection {path.name!r} exists already ({len(collection)} documents); choose another name "
+                    "(-c), add to it with --mode append or upsert, or drop it first"
+                )
+            collection.drop()
+        first = next(iter(self._corpus.batches(_BATCH)), None)
+        languages = sorted(set(self._languages(first))) if first else [self._lang] if self._lang else []
+        if not languages:
+            raise CorpusError("the corpus has no documents, so there is nothing to index")
+        encoders = [self._encoder_for(language) for language in languages]
+        chosen = spaces_to_index(
+            spaces,
+            prefers_native=[len(encoders) == 1 and encoder.search_space == "native" for encoder in encoders],
+            one_space=[encoder.one_space for encoder in encoders],
+        )
+        Collection.create(path, modules=[], dimension=encoders[0].dimension, spaces=chosen, settings=settings)
+        return True
+
+    def execute(self, path: Path, device: str, commit_every: int) -> IndexingReport:
+        replaced = documents = 0
+        with Collection.open(path).writer() as writer:
+            source = self._source(writer)
+            done = source.batches
+            batches = self._corpus.batches(_BATCH)
+            for batch in islice(batches, done):
+                documents += len(batch.ids)
+            self._resumed = documents
+            for batch in batches:
+                replaced += self._take_in(writer, batch)
+                documents += len(batch.ids)
+                done += 1
+                self._report("encode", documents)
+                if writer.pending >= commit_every:
+                    writer.commit(self._record(done, complete=False))
+            writer.commit(self._record(done, complete=False))
+            self._report("index", 0)
+            writer.settle_down(device)
+            writer.commit(self._record(done, complete=True))
+            self._report("index", documents)
+            manifest = writer.manifest
+        return IndexingReport(
+            documents=documents,
+            resumed=self._resumed,
+            replaced=replaced,
+            collection_size=manifest.count,
+            spaces=manifest.spaces,
+            languages=tuple(manifest.modules),
+            seconds=time.monotonic() - self._started,
+        )
+
+    def _take_in(self, writer: Writer, batch: Batch) -> int:
+        langs = self._languages(batch)
+        store = writer.upsert if self._mode == "upsert" else writer.add
+        vectors = self._encode(writer, batch.texts, langs)
+        return store(batch.ids, batch.texts, lang=langs, vectors=vectors, metadata=batch.metadata)
+
+    def _encode(self, writer: Writer, texts: list[str], langs: list[str]) -> dict[str, NDArray[np.float32]]:
+        manifest = writer.manifest
+        vectors = {space: np.empty((len(texts), manifest.dimension), np.float32) for space in manifest.spaces}
+        for language in dict.fromkeys(langs):
+            encoder = self._encoder_for(language)
+            writer.admit(ModuleRecord(language, encoder.content_hash, encoder.one_space))
+            places = [place for place, lang in enumerate(langs) if lang == language]
+            chosen = [texts[place] for place in places]
+            for space in manifest.spaces:
+                vectors[space][places] = self._encoded(encoder, chosen, space, manifest.dimension)
+        return vectors
+
+    def _encoded(
+        self, encoder: TextEncoder, texts: Sequence[str], space: str, dimension: int
+    ) -> NDArray[np.float32]:
+        if encoder.dimension != dimension:
+            raise CollectionError(
+                f"the module gives vectors of {encoder.dimension} dimensions, the collection holds {dimension}; "
+                "all languages of a collection must share one base"
+            )
+        return encoder.encode(texts, space=space)
+
+    def _languages(self, batch: Batch) -> list[str]:
+        if batch.langs is not None:
+            return batch.langs
+        if self._lang is None:
+            raise CorpusError(
+                "the corpus has no language column; say its language with --lang, or name the column"
+            )
+        return [self._lang] * len(batch.ids)
+
+    def _record(self, batches: int, *, complete: bool) -> SourceRecord:
+        return SourceRecord(self._fingerprint, self._mode, _BATCH, batches, complete)
+
+    @property
+    def _fingerprint(self) -> str:
+        return f"{self._corpus.fingerprint}:{self._lang or ''}"
+
+    def _can_resume(self, source: SourceRecord | None) -> bool:
+        return (
+            source is not None
+            and not source.complete
+            and (source.fingerprint, source.mode, source.batch_size)
+            == (self._fingerprint, self._mode, _BATCH)
+        )
+
+    def _source(self, writer: Writer) -> SourceRecord:
+        source = writer.manifest.source
+        if source is None or source.complete:
+            return self._record(0, complete=False)
+        if not self._can_resume(source):
+            raise CollectionError(
+                f"indexing another corpus into {writer.folder.name!r} was interrupted; run that command again to "
+                "finish it, or drop the collection"
+            )
+        return source
+
+    def _report(self, stage: Literal["encode", "index"], done: int) -> None:
+        if self._progress is not None:
+            total = self._corpus.row_count
+            self._progress(Progress(stage, done, total, self._resumed, time.monotonic() - self._started))

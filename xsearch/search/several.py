@@ -1,0 +1,71 @@
+"""Queries over several collections at once."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+from xsearch.collection import Collection, Hit
+from xsearch.collection.encoding import EncoderFor, check_module, installed_encoder
+from xsearch.collection.spaces import AUTO, SHARED, choose_space
+from xsearch.errors import QueryError
+from xsearch.search.result import SearchResult, Timings
+
+
+def search(
+    collections: Sequence[Collection],
+    queries: Sequence[str],
+    *,
+    lang: str,
+    k: int = 10,
+    space: str = AUTO,
+    where: str | None = None,
+    encoder_for: EncoderFor = installed_encoder,
+) -> list[SearchResult]:
+    """The k best documents of all collections together for each query in language `lang`.
+
+    Scores of different collections compare because all are cosines in one space: with `space` auto the one that all
+    of them would choose, or else the shared one. Equal scores stand in the order of the collections' names, then of
+    the documents. A document with the same id and text in several collections appears once.
+
+    Raises QueryError for a space that some collection does not index, a bad k or filter, or no collection;
+    LanguageError for a language without a module; CollectionError if a module has changed since indexing.
+    """
+    if not collections:
+        raise QueryError("there is no collection to search; index a corpus first, or name one with -c")
+    space = common_space(collections, space, lang)
+    started = time.perf_counter()
+    encoder = encoder_for(lang)
+    for collection in collections:
+        check_module(collection.manifest, lang, encoder)
+    vectors = encoder.encode(list(queries), space=space)
+    encoding = time.perf_counter() - started
+    ordered = sorted(collections, key=lambda collection: collection.name)
+    answers = [collection.answer(vectors, space=space, k=k, where=where, lang=lang) for collection in ordered]
+    share = max(len(queries), 1)
+    timings = Timings(
+        encode=encoding / share,
+        search=sum(answer.search_seconds for answer in answers) / share,
+        fetch=sum(answer.fetch_seconds for answer in answers) / share,
+    )
+    return [
+        SearchResult(query, lang, space, merge_hits([answer.hits[which] for answer in answers], k), timings)
+        for which, query in enumerate(queries)
+    ]
+
+
+def common_space(collections: Sequence[Collection], asked: str, lang: str) -> str:
+    """The one space in which all the collections are searched."""
+    spaces = {choose_space(collection.manifest, asked, lang).space for collection in collections}
+    if len(spaces) == 1:
+        return spaces.pop()
+    for collection in collections:
+        choose_space(collection.manifest, SHARED, lang)
+    return SHARED
+
+
+def merge_hits(lists: Sequence[Sequence[Hit]], k: int) -> tuple[Hit, ...]:
+    """The k best of several lists of hits, each in order; of the same document in two lists the first stays."""
+    merged = sorted((hit for hits in lists for hit in hits), key=lambda hit: -hit.score)
+    unique = {(hit.id, hit.text): hit for hit in reversed(merged)}
+    kept = [hit for hit in merged if unique[hit.id, hit.text] is hit]
+    return tuple(replace(hit, rank=rank) for rank, hit in enumerate(kept[:k], 1))
