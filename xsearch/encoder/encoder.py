@@ -61,6 +61,7 @@ class Encoder:
         self.max_length: int = config.max_length
         self.spaces: tuple[str, ...] = config.spaces
         self.search_space: str = config.search_space
+        self.one_space: bool = config.adapter is None  # native and shared run the same graph
 
     def encode(self, texts: Sequence[str], space: str = "shared") -> NDArray[np.float32]:
         """Vectors (n, d) float32, L2-normalised, in the order of `texts`; n may be 0.
