@@ -3,5 +3,6 @@
 from xsearch.corpus.columns import Columns
 from xsearch.corpus.corpus import Corpus, DocumentBatch
 from xsearch.corpus.screening import Problem
+from xsearch.corpus.texts import read_queries
 
-__all__ = ["Columns", "Corpus", "DocumentBatch", "Problem"]
+__all__ = ["Columns", "Corpus", "DocumentBatch", "Problem", "read_queries"]

@@ -14,12 +14,10 @@ import pyarrow as pa
 
 from xsearch.corpus.column_types import join_schemas
 from xsearch.corpus.columns import Columns, choose_columns
-from xsearch.corpus.delimited import DelimitedSource
-from xsearch.corpus.files import CSV, PARQUET, find_files, fingerprint, labels
-from xsearch.corpus.jsonl import JsonlSource
-from xsearch.corpus.parquet import ParquetSource
+from xsearch.corpus.files import find_files, fingerprint, labels
 from xsearch.corpus.screening import Documents, Problem, Screening
 from xsearch.corpus.source import Source
+from xsearch.corpus.sources import open_source
 from xsearch.errors import CorpusError
 
 _PROBLEMS_KEPT = 20
@@ -85,7 +83,7 @@ class Corpus:
                 exist; rows without text and the like (unless ``skip_invalid``); no document at all.
         """
         files = find_files([paths] if isinstance(paths, (str, Path)) else paths)
-        sources = [_source(path) for path in files]
+        sources = [open_source(path) for path in files]
         columns = _columns(sources, text_column, id_column, lang_column)
         survey = _survey(sources, columns, lang)
         if survey.invalid and not skip_invalid:
@@ -120,7 +118,7 @@ class Corpus:
         names = labels(self.files)
         row = 0
         for path in self.files:
-            source = _source(path)
+            source = open_source(path)
             for rows in source.rows(self.columns, self.metadata_schema, size):
                 documents, problems = screening.screen(rows, file=path, unit=source.unit, label=names[path])
                 if problems and not self.skipped:
@@ -135,13 +133,6 @@ class _Survey:
     documents: int
     invalid: int
     problems: list[Problem]
-
-
-def _source(path: Path) -> Source:
-    suffix = path.suffix.lower()
-    if suffix in PARQUET:
-        return ParquetSource(path)
-    return DelimitedSource(path) if suffix in CSV else JsonlSource(path)
 
 
 def _columns(sources: Sequence[Source], text: str | None, id: str | None, lang: str | None) -> Columns:

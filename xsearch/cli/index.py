@@ -1,0 +1,149 @@
+"""``xsearch index``: a corpus becomes a collection."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import click
+
+from xsearch.cli.options import DEVICE, ID_COLUMN, LANG_COLUMN, SKIP_INVALID, STORE, TEXT_COLUMN
+from xsearch.cli.printable import notice
+
+if TYPE_CHECKING:
+    from xsearch.search.indexing import Progress
+
+_UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
+
+
+class ByteSize(click.ParamType[int]):
+    """An amount of memory such as ``500M`` or ``4G``, as bytes."""
+
+    name = "size"
+
+    def convert(self, value: str | int, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Parses the number and its unit."""
+        if isinstance(value, int):
+            return value
+        match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?", value.strip(), re.IGNORECASE)
+        if match is None:
+            self.fail(
+                f"{value!r} is no amount of memory; expected a number with a unit, such as 500M or 4G",
+                param,
+                ctx,
+            )
+        return int(float(match[1]) * _UNITS[match[2].upper()])
+
+
+@click.command()
+@click.argument("corpus", nargs=-1, required=True)
+@click.option("--lang", help="Language of the documents: an ISO 639 code or English name.")
+@click.option("-c", "--collection", help="Name of the collection; by default that of the corpus file.")
+@TEXT_COLUMN
+@ID_COLUMN
+@LANG_COLUMN
+@STORE
+@click.option(
+    "--spaces",
+    type=click.Choice(["auto", "both", "shared", "native"]),
+    default="auto",
+    show_default=True,
+    help="Spaces to index; auto adds the native one where the module's scores say that it searches better.",
+)
+@click.option(
+    "--index-type",
+    default="auto",
+    show_default=True,
+    help="A FAISS factory string such as HNSW32; auto picks one by size, --memory and --recall.",
+)
+@click.option(
+    "--memory", type=ByteSize(), default="4G", show_default=True, help="Memory that searching may take."
+)
+@click.option(
+    "--recall",
+    type=click.FloatRange(0.5, 1.0),
+    default=0.95,
+    show_default=True,
+    help="Share of the true ten nearest that the index should find.",
+)
+@DEVICE
+@click.option(
+    "--mode",
+    type=click.Choice(["create", "append", "upsert"]),
+    default="create",
+    show_default=True,
+    help="Make a new collection, add to one, or add and replace by id.",
+)
+@click.option(
+    "--engine",
+    type=click.Choice(["local"]),
+    default="local",
+    show_default=True,
+    expose_value=False,
+    help="Where documents are encoded: in this process.",
+)
+@SKIP_INVALID
+def index(
+    corpus: tuple[str, ...],
+    lang: str | None,
+    collection: str | None,
+    text_column: str | None,
+    id_column: str | None,
+    lang_column: str | None,
+    store: Path,
+    spaces: str,
+    index_type: str,
+    memory: int,
+    recall: float,
+    device: str,
+    mode: Literal["create", "append", "upsert"],
+    skip_invalid: bool,
+) -> None:
+    """Make a corpus searchable.
+
+    CORPUS is one or more Parquet, JSONL or CSV files, directories or glob patterns, larger than memory if
+    need be. Columns other than text, id and language are kept as metadata. An interrupted run, started again,
+    goes on where it stopped.
+    """
+    from xsearch.cli.corpora import open_corpus
+    from xsearch.cli.progress import progress
+    from xsearch.cli.store import collection_path, name_for
+    from xsearch.collection import IndexSettings
+    from xsearch.search.indexing import index_corpus
+
+    name = collection or name_for(corpus)
+    path = collection_path(store, name)
+    opened, code = open_corpus(
+        corpus,
+        lang=lang,
+        lang_column=lang_column,
+        text_column=text_column,
+        id_column=id_column,
+        skip_invalid=skip_invalid,
+    )
+    with progress(f"indexing {name}", opened.row_count) as advance:
+
+        def show(state: Progress) -> None:
+            if state.stage == "encode":
+                advance(state.done)
+
+        report = index_corpus(
+            opened,
+            path,
+            lang=code,
+            mode=mode,
+            spaces=spaces,
+            settings=IndexSettings(factory=index_type, memory=memory, recall=recall),
+            device=device,
+            progress=show,
+        )
+    rate = (report.documents - report.resumed) / max(report.seconds, 1e-9)
+    done = (
+        f"Indexed {report.documents:,} documents into {name} in {report.seconds:.1f} s ({rate:,.0f} a second)"
+    )
+    resumed = f", {report.resumed:,} of them by an interrupted run before" if report.resumed else ""
+    replaced = f", {report.replaced:,} replaced" if report.replaced else ""
+    notice(
+        f"{done}{resumed}{replaced}. It holds {report.collection_size:,}; spaces: {', '.join(report.spaces)}."
+    )

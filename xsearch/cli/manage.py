@@ -1,0 +1,189 @@
+"""Looking after collections: list, info, verify, delete, compact, export, drop."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from xsearch.cli.json_lines import json_line
+from xsearch.cli.options import FORMAT, STORE
+from xsearch.cli.printable import megabytes, notice, printable
+from xsearch.cli.store import collection_names, collection_path, open_collection
+from xsearch.cli.table import Column, pairs, table
+from xsearch.errors import CollectionError
+
+if TYPE_CHECKING:
+    from xsearch.collection import Info
+
+COLLECTION = click.argument("collection")
+
+
+@click.command("list")
+@FORMAT
+@STORE
+def list_collections(form: str, store: Path) -> None:
+    """List the collections of the store."""
+    known: list[Info] = []
+    for name in collection_names(store):
+        try:
+            known.append(open_collection(store, name).info())
+        except CollectionError as error:
+            notice(f"Leaving out {name}: {error}")
+    if form == "json":
+        for info in known:
+            click.echo(json_line(_summary(info)))
+    elif known:
+        columns = [
+            Column("collection"),
+            Column("documents", right=True),
+            Column("size", right=True),
+            Column("spaces"),
+            Column("languages"),
+        ]
+        rows = [
+            [
+                info.name,
+                f"{info.documents:,}",
+                megabytes(info.bytes),
+                ", ".join(info.spaces),
+                ", ".join(f"{code} {count:,}" for code, count in info.languages.items()),
+            ]
+            for info in known
+        ]
+        click.echo(table(columns, rows))
+    else:
+        notice(f"No collections in {store}; make one with `xsearch index CORPUS --lang LANG`.")
+
+
+@click.command()
+@COLLECTION
+@FORMAT
+@STORE
+def info(collection: str, form: str, store: Path) -> None:
+    """Describe a collection and its index."""
+    info = open_collection(store, collection).info()
+    if form == "json":
+        click.echo(json_line(_summary(info)))
+        return
+    rows = [
+        ("collection", info.name),
+        (
+            "documents",
+            f"{info.documents:,}"
+            + (f" ({info.deleted:,} deleted ones still stored)" if info.deleted else ""),
+        ),
+        ("languages", ", ".join(f"{code} {count:,}" for code, count in info.languages.items())),
+        ("modules", ", ".join(f"{code} {module.content_hash[:12]}" for code, module in info.modules.items())),
+        ("spaces", f"{', '.join(info.spaces)} ({info.dimension} dimensions)"),
+        ("columns", ", ".join(f"{name} {kind}" for name, kind in info.columns.items()) or "no metadata"),
+        ("index", f"{info.index}; {info.exact:,} documents are searched exactly"),
+    ]
+    for part in info.parts:
+        index = part.index
+        parameters = "".join(f", {name} {value}" for name, value in index.parameters.items())
+        measured = f"recall@10 {index.recall_at_10:.3f} on {index.probes} probes"
+        rows.append((f"  {part.space}", f"{index.factory}{parameters}: {part.rows:,} documents, {measured}"))
+    rows += [
+        ("size", f"{megabytes(info.bytes)} in {info.segments} segments"),
+        ("created", info.created),
+        ("updated", info.updated),
+        *(("advice", sentence) for sentence in info.advice),
+    ]
+    click.echo(pairs(rows))
+
+
+@click.command()
+@COLLECTION
+@STORE
+@click.pass_context
+def verify(ctx: click.Context, collection: str, store: Path) -> None:
+    """Check every file of a collection against its manifest.
+
+    Prints what is damaged, a file a line, and ends with exit code 1 if anything is.
+    """
+    from xsearch.collection.verification import verify as check
+
+    path = collection_path(store, collection)
+    if not path.is_dir():
+        open_collection(store, collection)
+    found = check(path)
+    for damage in found.damage:
+        click.echo(f"{printable(damage.file)}: {printable(damage.problem)}")
+    if found.orphans:
+        notice(f"{len(found.orphans)} files left by an interrupted run; the next change removes them.")
+    if not found.ok:
+        notice(f"{collection} is damaged: restore it from a backup or index the corpus again.")
+        ctx.exit(1)
+    click.echo(f"{collection} is whole: {found.files} files, {megabytes(found.bytes)}")
+
+
+@click.command()
+@COLLECTION
+@click.option("--id", "ids", multiple=True, help="Id of a document; may be repeated.")
+@click.option("--where", help='SQL condition on the metadata columns, such as "year < 2010".')
+@STORE
+def delete(collection: str, ids: tuple[str, ...], where: str | None, store: Path) -> None:
+    """Delete documents by id or by a condition.
+
+    The documents are gone at once; `xsearch compact` frees their room.
+    """
+    if bool(ids) == (where is not None):
+        raise click.UsageError("Say what to delete, with either --id or --where.")
+    opened = open_collection(store, collection)
+    deleted = opened.delete(ids=ids) if ids else opened.delete(where=where)
+    if ids and deleted < len(set(ids)):
+        notice(f"{len(set(ids)) - deleted} of the ids are not in {collection}.")
+    notice(f"Deleted {deleted:,} documents from {collection}; {len(opened):,} are left.")
+
+
+@click.command()
+@COLLECTION
+@STORE
+def compact(collection: str, store: Path) -> None:
+    """Rewrite a collection without its deleted documents, with one fresh index."""
+    opened = open_collection(store, collection)
+    before = megabytes(opened.info().bytes)
+    opened.compact()
+    after = megabytes(opened.info().bytes)
+    notice(f"Compacted {collection}: {len(opened):,} documents, {before} before, {after} now.")
+
+
+@click.command()
+@COLLECTION
+@click.option(
+    "-o", "--output", required=True, type=click.Path(path_type=Path), help="A .parquet, .jsonl or .csv file."
+)
+@STORE
+def export(collection: str, output: Path, store: Path) -> None:
+    """Write the documents of a collection to a file that `xsearch index` reads."""
+    from xsearch.cli.output_file import write_documents
+
+    opened = open_collection(store, collection)
+    count = write_documents(opened.documents(), output)
+    notice(f"Wrote {count:,} documents to {output}.")
+
+
+@click.command()
+@COLLECTION
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@STORE
+def drop(collection: str, yes: bool, store: Path) -> None:
+    """Remove a collection and all of its files; asks first when a person is at the terminal."""
+    from xsearch.collection import Collection
+
+    path = collection_path(store, collection)
+    if not path.is_dir():
+        open_collection(store, collection)
+    if not yes and sys.stdin.isatty():
+        click.confirm(f"Remove {path}?", abort=True, err=True)
+    Collection.open(path).drop()
+    notice(f"Removed {collection}.")
+
+
+def _summary(info: Info) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    return asdict(info)
