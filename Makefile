@@ -1,0 +1,86 @@
+# What a developer or a first user runs. Everything happens in .venv; nothing is installed outside it but,
+# with root and apt, the browser that the tests of the page need.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+# Tests compare with torch; pinned, because the version decides whether pip fetches gigabytes of CUDA.
+TORCH := torch==2.13.0
+STORE := $${XSEARCH_STORE:-indexes}
+
+.PHONY: help demo test lint types format ui chromium clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make demo      install the base package, index two small corpora, ask three questions"
+	@echo "make test      install what tests need and run all of them"
+	@echo "make lint      ruff: style and format"
+	@echo "make types     mypy, strict"
+	@echo "make format    ruff: rewrite the format"
+	@echo "make ui        install and open the search page"
+	@echo "make bench-X   run benchmarks/X.py (encode, cold, index, ...)"
+
+demo: $(VENV)/.base
+	@for lang in fi en; do \
+	    test -f "$(STORE)/demo-$$lang/manifest.json" \
+	    || $(BIN)/xsearch index xsearch/demo/$$lang.parquet --lang $$lang --collection demo-$$lang || exit 1; \
+	done
+	@$(call ask,"saanko itse sahata naapurin puolelta pihalle kasvavat oksat",fi,demo-fi)
+	@$(call ask,"nobody ploughs our country lane after snowfall: whose job is it?",en,demo-fi)
+	@$(call ask,"onko normaalia että lämpöpumpun ulkoyksikkö on talvella jäässä",fi,demo-en)
+	@echo
+	@echo "Ask your own:  $(BIN)/xsearch query \"...\" --lang en"
+	@echo "Open the page: make ui"
+
+define ask
+echo; echo '$$ xsearch query $(1) --lang $(2) --collection $(3) -k 3'; \
+$(BIN)/xsearch query $(1) --lang $(2) --collection $(3) -k 3
+endef
+
+test: $(VENV)/.test chromium
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(VENV)/.test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.test
+	$(BIN)/mypy
+
+format: $(VENV)/.test
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+ui: $(VENV)/.app
+	$(BIN)/xsearch ui
+
+bench-%: benchmarks/%.py $(VENV)/.test
+	$(BIN)/python -m benchmarks.$* $(ARGS)
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+$(VENV)/.base: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	    || { echo "xsearch needs Python 3.11 or newer; name one: make PYTHON=/path/to/python3.11"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install --quiet --constraint constraints.txt --editable .
+	@touch $@
+
+$(VENV)/.app: $(VENV)/.base
+	$(PIP) install --quiet --constraint constraints.txt --editable '.[app]'
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.base
+	$(PIP) install --quiet --constraint constraints.txt $(TORCH) --editable '.[test,train,app]'
+	@touch $@
+
+chromium:
+	@if command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null; \
+	then :; \
+	elif command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
+	    echo "installing chromium for the tests of the page"; \
+	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium >/dev/null \
+	    || echo "chromium could not be installed; the tests of the page will say so"; \
+	else echo "no chromium and no right to install it; the tests of the page will say so"; fi
