@@ -1,0 +1,160 @@
+"""What the tasks measure on: plain data, and where it came from."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+import numpy as np
+
+from xsearch.errors import EvaluationError, LanguageError
+from xsearch.languages import resolve
+from xsearch.qa.question import Question, SideLanguages
+from xsearch.qa.rows import InvalidRows, open_text
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+Data = TypeVar("Data")
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """The files that a set was read from, the SHA-256 of their bytes, the rows left out, and what else to know."""
+
+    files: tuple[str, ...]
+    checksum: str
+    skipped: int = 0
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class SentencePairs:
+    """Pairs of sentences with a gold similarity: `left[i]` in `langs[0]`, `right[i]` in `langs[1]`."""
+
+    langs: tuple[str, str]
+    left: Sequence[str]
+    right: Sequence[str]
+    gold: NDArray[np.float64]
+    provenance: Provenance
+
+
+@dataclass(frozen=True)
+class Bitext:
+    """Translations of each other, line by line."""
+
+    langs: tuple[str, str]
+    source: Sequence[str]
+    target: Sequence[str]
+    provenance: Provenance
+
+
+@dataclass(frozen=True)
+class RetrievalSet:
+    """Queries and documents in one or more languages, joined by ids that are the same in all of them.
+
+    `queries[lang][query_id]` and `documents[lang][document_id]` are texts; `relevant[query_id][document_id]` is a
+    grade above 0. `known_items` says that a query is itself a document in its own language, so that searching
+    within one language would only find the query.
+    """
+
+    queries: Mapping[str, Mapping[str, str]]
+    documents: Mapping[str, Mapping[str, str]]
+    relevant: Mapping[str, Mapping[str, int]]
+    provenance: Provenance
+    known_items: bool = False
+
+
+@dataclass(frozen=True)
+class QuestionSet:
+    """Multiple-choice questions with their answers."""
+
+    langs: SideLanguages
+    questions: Sequence[Question]
+    provenance: Provenance
+
+
+@dataclass(frozen=True)
+class Candidate(Generic[Data]):
+    """A set that was found but not read yet. `subset` is its language or its pair of languages."""
+
+    dataset: str
+    split: str
+    subset: str
+    langs: tuple[str, ...]
+    files: tuple[Path, ...]
+    load: Callable[[InvalidRows], Data] = field(repr=False)
+
+
+def files_under(root: Path) -> Iterator[Path]:
+    """The file `root`, or every file under the folder `root`, in the order of their names."""
+    if root.is_file():
+        yield root
+        return
+    if not root.is_dir():
+        raise EvaluationError(
+            f"no file or folder {root}; --data takes a folder of evaluation sets, or one file"
+        )
+    yield from sorted(path for path in root.rglob("*") if path.is_file())
+
+
+def language_code(name: str) -> str | None:
+    """The code of a language, or None where the name is of no language (a file's name need not hold one)."""
+    try:
+        return resolve(name).code
+    except LanguageError:
+        return None
+
+
+def match_name(pattern: re.Pattern[str], path: Path) -> dict[str, str] | None:
+    """The named groups of a file name; those called `lang`, `left` and `right` as language codes.
+
+    None where the name does not match or a language in it is unknown.
+    """
+    match = pattern.fullmatch(path.name)
+    if match is None:
+        return None
+    groups = {name: value or "" for name, value in match.groupdict().items()}
+    for name in ("lang", "left", "right"):
+        if name in groups:
+            code = language_code(groups[name])
+            if code is None:
+                return None
+            groups[name] = code
+    return groups
+
+
+def read_lines(path: Path) -> list[str]:
+    """The lines of a UTF-8 text file; only line feeds end a line, as translations may hold other separators."""
+    try:
+        with open_text(path) as handle:
+            lines = handle.read().split("\n")
+    except UnicodeDecodeError as error:
+        raise EvaluationError(f"{path} is not UTF-8 ({error.reason}); save it as UTF-8") from None
+    except OSError as error:
+        raise EvaluationError(f"{path} cannot be read: {error}") from error
+    if lines and not lines[-1]:
+        lines.pop()
+    return [line.rstrip("\r") for line in lines]
+
+
+def provenance(files: Sequence[Path], invalid: InvalidRows, note: str = "") -> Provenance:
+    """Reads the files once more for their checksum: the SHA-256 over the bytes of all of them, in order."""
+    digest = hashlib.sha256()
+    for path in files:
+        with path.open("rb") as handle:
+            while block := handle.read(1 << 20):
+                digest.update(block)
+    return Provenance(tuple(path.name for path in files), digest.hexdigest(), invalid.count, note)
+
+
+def sample(count: int, limit: int | None, seed: int) -> NDArray[np.int64]:
+    """The positions of at most `limit` out of `count` items, drawn without replacement and in order."""
+    if limit is None or limit >= count:
+        return np.arange(count)
+    return np.sort(np.random.default_rng(seed).choice(count, size=limit, replace=False))

@@ -1,0 +1,86 @@
+"""Reads the three files of a BEIR folder."""
+
+from __future__ import annotations
+
+import csv
+from typing import TYPE_CHECKING
+
+from xsearch.errors import EvaluationError
+from xsearch.evaluation.datasets import language_code
+from xsearch.qa.rows import InvalidRows, Row, open_text, read_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Container
+    from pathlib import Path
+
+QRELS_COLUMNS = ("query-id", "corpus-id", "score")
+
+
+def read_corpus(path: Path, lang: str, invalid: InvalidRows) -> dict[str, dict[str, str]]:
+    """Language -> document id -> title and text; a row's own `lang` wins over `lang`."""
+    documents: dict[str, dict[str, str]] = {}
+    for row in read_rows(path, invalid):
+        try:
+            title = row.text("title") + " " if row.has("title") else ""
+            text = title + row.text("text") if row.has("text") or not title else title.strip()
+            documents.setdefault(_language(row, lang), {})[_identifier(row)] = text
+        except EvaluationError as error:
+            invalid.meet(error)
+    return documents
+
+
+def read_queries(
+    path: Path, lang: str, judged: Container[str], invalid: InvalidRows
+) -> dict[str, dict[str, str]]:
+    """Language -> query id -> text, of the queries in `judged` only (a split has judgements for some)."""
+    queries: dict[str, dict[str, str]] = {}
+    for row in read_rows(path, invalid):
+        try:
+            identifier = _identifier(row)
+            if identifier in judged:
+                queries.setdefault(_language(row, lang), {})[identifier] = row.text("text")
+        except EvaluationError as error:
+            invalid.meet(error)
+    return queries
+
+
+def read_qrels(path: Path, invalid: InvalidRows) -> dict[str, dict[str, int]]:
+    """Query id -> document id -> grade, without the grades of 0; the header may be missing."""
+    relevant: dict[str, dict[str, int]] = {}
+    try:
+        with open_text(path) as handle:
+            for number, cells in enumerate(
+                csv.reader(handle, delimiter="\t", quoting=csv.QUOTE_NONE), start=1
+            ):
+                if number == 1 and tuple(cells) == QRELS_COLUMNS:
+                    continue
+                row = Row(path.name, number, dict(zip(QRELS_COLUMNS, cells, strict=False)))
+                try:
+                    grade = row.integer("score")
+                    if grade > 0:
+                        relevant.setdefault(row.text("query-id"), {})[row.text("corpus-id")] = grade
+                except EvaluationError as error:
+                    invalid.meet(error)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise EvaluationError(f"{path} cannot be read: {error}") from error
+    if not relevant:
+        raise EvaluationError(
+            f"{path} judges no document as relevant; expected {', '.join(QRELS_COLUMNS)} with tabs"
+        )
+    return relevant
+
+
+def _identifier(row: Row) -> str:
+    value = row.values.get("_id")
+    if not isinstance(value, str | int) or isinstance(value, bool) or value == "":
+        raise row.error("_id is missing; expected text that names the row in qrels")
+    return str(value)
+
+
+def _language(row: Row, default: str) -> str:
+    if not row.has("lang"):
+        return default
+    code = language_code(row.text("lang"))
+    if code is None:
+        raise row.error(f"lang is {row.text('lang')[:40]}, expected an ISO 639 code")
+    return code

@@ -1,0 +1,192 @@
+"""One Markdown report of several runs: the scores beside published ones, language bias, and lengths."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from xsearch.evaluation.anchors import Anchors
+from xsearch.evaluation.results import Label, Results, Score
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MIXED = " mixed pool"
+NOTHING = "–"
+
+
+def render(runs: Sequence[Results], anchors: Anchors | None = None, models: Sequence[str] = ()) -> str:
+    """The report as Markdown. Scores are in hundredths; a column for each run, then one for each of the `models`."""
+    parts = ["# Evaluation", *_provenance(runs), "## Scores", _scores(runs, anchors, models)]
+    for title, table in (
+        ("Parallel text by margin", _margins(runs)),
+        ("Language bias in mixed pools", _bias(runs)),
+        ("By length of the text", _lengths(runs)),
+    ):
+        if table:
+            parts += [f"## {title}", table]
+    return "\n\n".join(parts) + "\n"
+
+
+def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table; a vertical bar inside a cell is escaped."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+
+
+def hundredths(value: float) -> str:
+    """0.8203 as 82.0."""
+    return f"{100 * value:.1f}"
+
+
+def _provenance(runs: Sequence[Results]) -> Iterator[str]:
+    rows = []
+    for run in runs:
+        hashes = ", ".join(f"{lang} {value[:12]}" for lang, value in sorted(run.content_hashes.items()))
+        limited = f", at most {run.limit} items of each set" if run.limit else ""
+        rows.append((run.encoder, hashes, run.date, f"`{run.command}` (seed {run.seed}{limited})"))
+    yield markdown_table(("encoder", "content hashes", "date", "command"), rows)
+    notices = dict.fromkeys(notice for run in runs for notice in run.notices)
+    if notices:
+        yield "\n".join(f"- {notice}" for notice in notices)
+
+
+def _scores(runs: Sequence[Results], anchors: Anchors | None, models: Sequence[str]) -> str:
+    """A row for each set, and for each task and dataset with several of a kind their mean."""
+    by_label = _by_label(runs)
+    header = ["task", "set", "subset", "space", "n", "metric", *(run.encoder for run in runs), *models]
+    rows: list[list[str]] = []
+    group: list[tuple[list[float | None], str]] = []
+    labels = [label for label in by_label if not label.subset.endswith(MIXED)]
+    for position, label in enumerate(labels):
+        scores = by_label[label]
+        some = next(iter(scores.values()))
+        beside = anchors.beside(label, some.main) if anchors else {}
+        values = [scores[index].value if index in scores else None for index in range(len(runs))]
+        values += [beside[model] / 100 if model in beside else None for model in models]
+        intervals = [scores[index].interval if index in scores else None for index in range(len(runs))]
+        cells = [
+            hundredths(value)
+            + (f" [{hundredths(interval.low)}, {hundredths(interval.high)}]" if interval else "")
+            if value is not None
+            else NOTHING
+            for value, interval in zip(values, [*intervals, *([None] * len(models))], strict=True)
+        ]
+        rows.append(
+            [label.task, _set_name(label), label.subset, label.space, str(some.count), some.main, *cells]
+        )
+        group.append((values, some.main))
+        following = labels[position + 1] if position + 1 < len(labels) else None
+        if following is None or _kind(following) != _kind(label):
+            rows += _mean_row(label, group)
+            group = []
+    return markdown_table(header, rows)
+
+
+def _mean_row(label: Label, group: Sequence[tuple[Sequence[float | None], str]]) -> list[list[str]]:
+    """The means of a group of two or more rows; a column that lacks one of them has none."""
+    if len(group) < 2:
+        return []
+    cells = []
+    for column in zip(*(values for values, _ in group), strict=True):
+        known = [value for value in column if value is not None]
+        cells.append(f"**{hundredths(sum(known) / len(known))}**" if len(known) == len(group) else NOTHING)
+    kind = "mean across languages" if _kind(label)[-1] else "mean"
+    return [[label.task, _set_name(label), f"**{kind}**", label.space, str(len(group)), group[0][1], *cells]]
+
+
+def _kind(label: Label) -> tuple[str, str, str, str, str, bool]:
+    return (label.task, label.dataset, label.split, label.space, label.variant, len(set(label.langs)) > 1)
+
+
+def _by_label(runs: Sequence[Results]) -> dict[Label, dict[int, Score]]:
+    """Label -> number of the run -> score, in the order of the tasks, single languages before pairs."""
+    found: dict[Label, dict[int, Score]] = {}
+    for number, run in enumerate(runs):
+        for score in run.scores:
+            found.setdefault(score.label, {})[number] = score
+    return dict(sorted(found.items(), key=lambda entry: _kind(entry[0])))
+
+
+def _set_name(label: Label) -> str:
+    return " ".join(part for part in (label.dataset, label.split, label.variant) if part)
+
+
+def _margins(runs: Sequence[Results]) -> str:
+    rows = [
+        (
+            _set_name(score.label),
+            score.label.subset,
+            run.encoder,
+            *(hundredths(score.metrics[name]) for name in ("accuracy", "margin_accuracy", "f1", "margin_f1")),
+        )
+        for run in runs
+        for score in run.scores
+        if score.label.task == "bitext"
+    ]
+    header = ("set", "direction", "encoder", "accuracy", "accuracy by margin", "F1", "F1 by margin")
+    return markdown_table(header, rows) if rows else ""
+
+
+def _bias(runs: Sequence[Results]) -> str:
+    """Each mixed pool beside the pool of the answer's language alone; what centring does is a variant of both."""
+    rows: list[tuple[str, ...]] = []
+    for run in runs:
+        by_label = {score.label: score for score in run.scores}
+        for label, mixed in by_label.items():
+            if not label.subset.endswith(MIXED):
+                continue
+            alone = by_label.get(replace(label, subset=label.subset.removesuffix(MIXED)))
+            rows.append(
+                (
+                    _set_name(replace(label, variant="")),
+                    "-".join(label.langs),
+                    run.encoder,
+                    label.variant or "as encoded",
+                    *_pair(alone, mixed, "ndcg@10"),
+                    *_pair(alone, mixed, "recall@1"),
+                    hundredths(mixed.metrics["lost_to_query_language"]),
+                )
+            )
+    header = (
+        "set", "query-answer", "encoder", "vectors", "nDCG@10 in the answer's language", "nDCG@10 in both",
+        "recall@1 in the answer's language", "recall@1 in both", "% of queries that lose their answer",
+    )  # fmt: skip
+    return markdown_table(header, sorted(rows)) if rows else ""
+
+
+def _pair(alone: Score | None, mixed: Score, metric: str) -> tuple[str, str]:
+    return (hundredths(alone.metrics[metric]) if alone else NOTHING, hundredths(mixed.metrics[metric]))
+
+
+def _lengths(runs: Sequence[Results]) -> str:
+    labels: dict[str, None] = dict.fromkeys(
+        part.characters for run in runs for score in run.scores for part in score.by_length
+    )
+    ordered = sorted(labels, key=lambda label: (label.startswith("under") is False, _first_number(label)))
+    rows = [
+        (
+            score.label.task,
+            _set_name(score.label),
+            score.label.subset,
+            run.encoder,
+            *_length_cells(score, ordered),
+        )
+        for run in runs
+        for score in run.scores
+        if len(score.by_length) > 1
+    ]
+    header = ("task", "set", "subset", "encoder", *(f"{label} characters" for label in ordered))
+    return markdown_table(header, rows) if rows else ""
+
+
+def _length_cells(score: Score, labels: Sequence[str]) -> list[str]:
+    parts: Mapping[str, str] = {
+        part.characters: f"{hundredths(part.value)} (n={part.count})" for part in score.by_length
+    }
+    return [parts.get(label, NOTHING) for label in labels]
+
+
+def _first_number(label: str) -> int:
+    return int("".join(character for character in label.split("-")[0] if character.isdigit()) or 0)

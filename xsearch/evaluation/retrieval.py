@@ -1,0 +1,143 @@
+"""Retrieval: does the query find its documents, within a language, across two, and in a pool of both?
+
+The pool of both languages exposes language bias. It holds all documents in the answer's language and, in the
+query's own language, all but the right ones, so that only the answer's language can answer. Whatever is lost
+against the pool of the answer's language alone is lost to documents that are wrong but in the query's language.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from itertools import product
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from xsearch.evaluation.datasets import sample
+from xsearch.evaluation.measure import Settings, make_score, spaces_for
+from xsearch.evaluation.metrics import retrieval_metrics
+from xsearch.evaluation.results import Items, Label
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from xsearch.evaluation.datasets import RetrievalSet
+    from xsearch.evaluation.results import Score
+    from xsearch.qa.sentence_encoder import SentenceEncoder
+
+DEPTH = 100
+"""How many documents are ranked for a query; the deepest metric is recall@100."""
+
+_BLOCK = 256
+
+
+@dataclass(frozen=True)
+class _Pool:
+    """Documents in one language or in two, encoded; `langs[i]` is the language of document `ids[i]`."""
+
+    ids: Sequence[str]
+    langs: NDArray[np.str_]
+    vectors: NDArray[np.float32]
+
+
+def measure_retrieval(
+    encoder: SentenceEncoder,
+    data: RetrievalSet,
+    set_label: Label,
+    settings: Settings,
+    takes: Callable[[tuple[str, str]], bool],
+) -> Iterator[Score]:
+    """A score for each direction that `takes` accepts (query language, document language), and for its mixed pool.
+
+    `set_label` is that of the whole set; each score's label says the direction and the space.
+    """
+    for langs in product(data.queries, data.documents):
+        query_lang, document_lang = langs
+        if not takes(langs) or (query_lang == document_lang and data.known_items):
+            continue
+        subset = query_lang if query_lang == document_lang else "-".join(langs)
+        for space in spaces_for(langs, settings, encoder):
+            label = replace(set_label, subset=subset, langs=langs, space=space)
+            yield _measure(encoder, data, label, settings, mixed=False)
+        if query_lang != document_lang and query_lang in data.documents:
+            label = replace(set_label, subset=f"{subset} mixed pool", langs=langs, space="shared")
+            yield _measure(encoder, data, label, settings, mixed=True)
+
+
+def _measure(
+    encoder: SentenceEncoder, data: RetrievalSet, label: Label, settings: Settings, *, mixed: bool
+) -> Score:
+    query_lang, document_lang = label.langs
+    query_ids = _answerable(data, query_lang, document_lang)
+    query_ids = [query_ids[row] for row in sample(len(query_ids), settings.limit, settings.seed)]
+    texts = [data.queries[query_lang][query_id] for query_id in query_ids]
+    queries = encoder.encode(texts, lang=query_lang, space=label.space, role="query")
+    pool = _pool(encoder, data, (document_lang, query_lang) if mixed else (document_lang,), label.space)
+    ranked, lost = _rank(queries, query_ids, pool, data.relevant, document_lang)
+    relevant = {query_id: data.relevant[query_id] for query_id in query_ids}
+    metrics = retrieval_metrics(relevant, ranked)
+    items = Items(metrics["ndcg@10"], np.array([len(text) for text in texts], dtype=np.int64))
+    summary = {name: float(values.mean()) for name, values in metrics.items()}
+    if mixed:
+        summary["lost_to_query_language"] = lost
+    return make_score(label, items, data.provenance, settings, summary, main="ndcg@10")
+
+
+def _answerable(data: RetrievalSet, query_lang: str, document_lang: str) -> list[str]:
+    """The queries with a relevant document in the language."""
+    documents = data.documents[document_lang]
+    return [
+        query_id
+        for query_id in data.queries[query_lang]
+        if any(document_id in documents for document_id in data.relevant.get(query_id, ()))
+    ]
+
+
+def _pool(encoder: SentenceEncoder, data: RetrievalSet, langs: Sequence[str], space: str) -> _Pool:
+    ids: list[str] = []
+    labels: list[str] = []
+    blocks = []
+    for lang in langs:
+        documents = data.documents[lang]
+        ids.extend(documents)
+        labels.extend([lang] * len(documents))
+        blocks.append(encoder.encode(list(documents.values()), lang=lang, space=space, role="document"))
+    return _Pool(ids, np.array(labels), np.concatenate(blocks))
+
+
+def _rank(
+    queries: NDArray[np.float32],
+    query_ids: Sequence[str],
+    pool: _Pool,
+    relevant: Mapping[str, Mapping[str, int]],
+    answer_lang: str,
+) -> tuple[dict[str, dict[str, float]], float]:
+    """The best documents of each query, and the share of queries that lose their answer to the query's language.
+
+    In any language but the answer's, the right documents are taken out of the pool. An answer is lost when it is
+    first among the documents of its own language but not in the pool.
+    """
+    answering = pool.langs == answer_lang
+    others = {identifier: index for index, identifier in enumerate(pool.ids) if not answering[index]}
+    answers = np.flatnonzero(answering)
+    ranked: dict[str, dict[str, float]] = {}
+    lost = 0
+    for start in range(0, len(query_ids), _BLOCK):
+        similarity = queries[start : start + _BLOCK] @ pool.vectors.T
+        for query_id, row in zip(query_ids[start : start + _BLOCK], similarity, strict=True):
+            row[
+                [others[document_id] for document_id in relevant[query_id] if document_id in others]
+            ] = -np.inf
+            best = np.argsort(-row, kind="stable")[:DEPTH]
+            first_answer = pool.ids[answers[row[answers].argmax()]]
+            lost += not answering[best[0]] and first_answer in relevant[query_id]
+            ranked[query_id] = {_run_id(pool, index, answer_lang): float(row[index]) for index in best}
+    return ranked, lost / max(len(query_ids), 1)
+
+
+def _run_id(pool: _Pool, index: int, answer_lang: str) -> str:
+    """The document's id, marked where it is not in the answer's language: ids are the same in all languages."""
+    lang = pool.langs[index]
+    return pool.ids[index] if lang == answer_lang else f"{lang}\x01{pool.ids[index]}"
