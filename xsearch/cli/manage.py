@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from xsearch.cli.json_lines import json_line
 from xsearch.cli.options import FORMAT, STORE
 from xsearch.cli.printable import megabytes, notice, printable
-from xsearch.cli.store import collection_names, collection_path, open_collection
+from xsearch.cli.store import collection_names, existing_path, open_collection
 from xsearch.cli.table import Column, pairs, table
 from xsearch.errors import CollectionError
 
@@ -34,7 +36,7 @@ def list_collections(form: str, store: Path) -> None:
             notice(f"Leaving out {name}: {error}")
     if form == "json":
         for info in known:
-            click.echo(json_line(_summary(info)))
+            click.echo(json_line(asdict(info)))
     elif known:
         columns = [
             Column("collection"),
@@ -66,7 +68,7 @@ def info(collection: str, form: str, store: Path) -> None:
     """Describe a collection and its index."""
     info = open_collection(store, collection).info()
     if form == "json":
-        click.echo(json_line(_summary(info)))
+        click.echo(json_line(asdict(info)))
         return
     rows = [
         ("collection", info.name),
@@ -106,10 +108,7 @@ def verify(ctx: click.Context, collection: str, store: Path) -> None:
     """
     from xsearch.collection.verification import verify as check
 
-    path = collection_path(store, collection)
-    if not path.is_dir():
-        open_collection(store, collection)
-    found = check(path)
+    found = check(existing_path(store, collection))
     for damage in found.damage:
         click.echo(f"{printable(damage.file)}: {printable(damage.problem)}")
     if found.orphans:
@@ -172,18 +171,16 @@ def export(collection: str, output: Path, store: Path) -> None:
 @STORE
 def drop(collection: str, yes: bool, store: Path) -> None:
     """Remove a collection and all of its files; asks first when a person is at the terminal."""
-    from xsearch.collection import Collection
+    from xsearch.collection.lock import writer_lock
 
-    path = collection_path(store, collection)
-    if not path.is_dir():
-        open_collection(store, collection)
+    path = existing_path(store, collection)
     if not yes and sys.stdin.isatty():
         click.confirm(f"Remove {path}?", abort=True, err=True)
-    Collection.open(path).drop()
+    try:
+        open_collection(store, collection).drop()
+    except CollectionError as error:
+        # What cannot be opened can still be removed, unless somebody is writing to it.
+        with writer_lock(path):
+            notice(str(error))
+            shutil.rmtree(path)
     notice(f"Removed {collection}.")
-
-
-def _summary(info: Info) -> dict[str, Any]:
-    from dataclasses import asdict
-
-    return asdict(info)

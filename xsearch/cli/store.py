@@ -54,19 +54,28 @@ def collection_names(store: Path) -> list[str]:
     )
 
 
-def open_collection(store: Path, name: str) -> Collection:
-    """Opens one collection.
+def existing_path(store: Path, name: str) -> Path:
+    """Where a collection is, sound or not.
 
     Raises:
-        CollectionError: there is none of that name (says which there are), or it cannot be opened.
+        CollectionError: there is none of that name; says which there are.
     """
-    from xsearch.collection import Collection
-
     path = collection_path(store, name)
     if not (path / _MANIFEST).exists():
         known = ", ".join(collection_names(store)) or "none"
         raise CollectionError(f"no collection {name!r} in {store}; there are: {known}")
-    return Collection.open(path)
+    return path
+
+
+def open_collection(store: Path, name: str) -> Collection:
+    """Opens one collection.
+
+    Raises:
+        CollectionError: there is none of that name, or it cannot be opened.
+    """
+    from xsearch.collection import Collection
+
+    return Collection.open(existing_path(store, name))
 
 
 def open_collections(store: Path, names: Sequence[str]) -> list[Collection]:

@@ -1,0 +1,61 @@
+import numpy as np
+import pyarrow.parquet as pq
+
+from tests.cli.conftest import ROWS, refusal
+from xsearch.encoder import Encoder
+
+
+def vectors(path):
+    table = pq.read_table(path)
+    return table, np.stack(table["vector"].to_numpy())
+
+
+def test_vectors_are_those_of_the_encoder_in_order(run, corpus, tmp_path):
+    result = run("encode", corpus, "--lang", "fi", "-o", tmp_path / "v.parquet")
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert "Wrote 4 vectors" in result.stderr
+    table, found = vectors(tmp_path / "v.parquet")
+    assert table["id"].to_pylist() == ["a", "b", "c", "d"]
+    expected = Encoder("fi").encode([row["text"] for row in ROWS], space="shared")
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+    run("encode", corpus, "--lang", "fi", "--space", "native", "-o", tmp_path / "n.parquet")
+    native = vectors(tmp_path / "n.parquet")[1]
+    np.testing.assert_allclose(
+        native, Encoder("fi").encode([row["text"] for row in ROWS], space="native"), atol=1e-6
+    )
+    assert not np.allclose(native, found, atol=1e-3)
+
+
+def test_documents_of_several_languages_use_their_own_modules(run, write, tmp_path):
+    rows = [
+        {"text": "kissa", "lang": "fi"},
+        {"text": "the cat", "lang": "en"},
+        {"text": "koira", "lang": "fi"},
+    ]
+    run(
+        "encode",
+        write("m.jsonl", rows),
+        "--lang-column",
+        "lang",
+        "--text-column",
+        "text",
+        "-o",
+        tmp_path / "v.parquet",
+    )
+    table, found = vectors(tmp_path / "v.parquet")
+    assert table["lang"].to_pylist() == ["fi", "en", "fi"]
+    np.testing.assert_allclose(found[1], Encoder("en").encode(["the cat"])[0], atol=1e-6)
+    np.testing.assert_allclose(found[2], Encoder("fi").encode(["koira"])[0], atol=1e-6)
+
+
+def test_a_failed_run_leaves_the_old_file(run, corpus, tmp_path):
+    (tmp_path / "v.parquet").write_text("old")
+    refusal(run("encode", corpus, "--lang", "tr", "-o", tmp_path / "v.parquet"))
+    assert (tmp_path / "v.parquet").read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+def test_only_parquet_is_written(run, corpus, tmp_path):
+    assert "expected a name ending in .parquet" in refusal(
+        run("encode", corpus, "--lang", "fi", "-o", tmp_path / "v.npy")
+    )
