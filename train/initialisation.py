@@ -1,0 +1,149 @@
+"""Step 1b: the first embedding table of a language, before any training.
+
+For an English base: every foreign sub-word starts as the average of the English embeddings that it translates,
+weighted by word alignment (`train.alignment`), so that the unchanged English body understands the language at once.
+For a multilingual base: FOCUS (Dobler and de Melo, EMNLP 2023), which relies on the overlap of the vocabularies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from tokenizers import Tokenizer
+
+from train.alignment import align, collect_links
+from train.recipe import Initialisation
+from train.sequences import Ids
+from train.vocabulary import SPECIAL_TOKENS
+
+SAME_SPELLING = 1.0
+"""Pseudo-count of a link between two sub-words of one spelling: names, digits, punctuation."""
+ENOUGH = 0.05
+"""Expected links below which an alignment says nothing."""
+
+_SPECIAL_NAMES = {
+    "[PAD]": ("[PAD]", "<pad>"), "[UNK]": ("[UNK]", "<unk>"), "[CLS]": ("[CLS]", "<s>"),
+    "[SEP]": ("[SEP]", "</s>"), "[MASK]": ("[MASK]", "<mask>"),
+}  # fmt: skip
+
+
+def translated_table(
+    tokenizer: Tokenizer,
+    base_tokenizer: Tokenizer,
+    base_table: NDArray[np.float32],
+    foreign: Sequence[str],
+    english: Sequence[str],
+    settings: Initialisation,
+) -> NDArray[np.float32]:
+    """(vocabulary, d) embeddings for `tokenizer`; `foreign` and `english` are translations of each other, shuffled."""
+    size = tokenizer.get_vocab_size()
+    links = collect_links(
+        [e.ids for e in tokenizer.encode_batch_fast(list(foreign), add_special_tokens=False)],
+        [e.ids for e in base_tokenizer.encode_batch_fast(list(english), add_special_tokens=False)],
+        english_vocabulary=len(base_table),
+        diagonal=settings.diagonal,
+        max_links=settings.max_links,
+    )
+    counts = align(links, iterations=settings.iterations)
+    counts.resize((size, len(base_table)))
+    counts = counts + _same_spelling(tokenizer, base_tokenizer, counts.shape)
+    total = np.asarray(counts.sum(axis=1)).ravel()
+    table = np.asarray(sparse.diags(1 / np.maximum(total, 1e-9)) @ counts @ base_table, np.float32)
+    known = total > ENOUGH
+    table[~known] = table[known].mean(axis=0) if known.any() else base_table.mean(axis=0)
+    return _finish(table, tokenizer, base_tokenizer, base_table, settings.rescale)
+
+
+def focus_table(
+    tokenizer: Tokenizer,
+    base_tokenizer: Tokenizer,
+    base_table: NDArray[np.float32],
+    sequences: Sequence[Ids],
+    *,
+    width: int = 100,
+    window: int = 5,
+    neighbours: int = 10,
+) -> NDArray[np.float32]:
+    """(vocabulary, d) embeddings by FOCUS.
+
+    A sub-word that the base knows keeps its embedding. Any other becomes a weighted average of known ones, weighted
+    by their similarity in an auxiliary space learnt on the language's own text (`sequences`, token ids). The paper
+    uses fastText for it; here it is the truncated SVD of the positive PMI matrix, which Levy and Goldberg (2014)
+    show to be what skip-gram factorises, so that no further package is needed. Softmax in place of sparsemax over
+    the nearest `neighbours`.
+    """
+    from scipy.sparse.linalg import svds
+
+    size = tokenizer.get_vocab_size()
+    counts = sparse.csr_matrix((size, size), dtype=np.float32)
+    for offset in range(1, window + 1):
+        left = np.concatenate([s[:-offset] for s in sequences if len(s) > offset] or [np.zeros(0, np.int32)])
+        right = np.concatenate([s[offset:] for s in sequences if len(s) > offset] or [np.zeros(0, np.int32)])
+        weight = np.full(len(left), 1 / offset, np.float32)
+        counts = counts + sparse.csr_matrix((weight, (left, right)), shape=(size, size))
+    counts = (counts + counts.T).tocoo()
+    frequency = np.asarray(counts.sum(axis=1)).ravel()
+    pmi = np.log(np.maximum(counts.data * frequency.sum() / (frequency[counts.row] * frequency[counts.col]), 1e-9))
+    kept = pmi > 0
+    positive = sparse.csr_matrix((pmi[kept], (counts.row[kept], counts.col[kept])), shape=(size, size))
+    rank = min(width, size - 2)
+    u, s, _ = svds(positive.astype(np.float64), k=rank, random_state=0)
+    auxiliary = (u * np.sqrt(s)).astype(np.float32)
+    auxiliary /= np.maximum(np.linalg.norm(auxiliary, axis=1, keepdims=True), 1e-9)
+    shared = _same_spelling(tokenizer, base_tokenizer, (size, len(base_table))).tocoo()
+    table = np.tile(base_table.mean(axis=0), (size, 1)).astype(np.float32)
+    table[shared.row] = base_table[shared.col]
+    anchors = np.unique(shared.row)
+    others = np.setdiff1d(np.arange(size), anchors)
+    if len(anchors):
+        for start in range(0, len(others), 1000):
+            rows = others[start : start + 1000]
+            similarity = auxiliary[rows] @ auxiliary[anchors].T
+            nearest = np.argsort(-similarity, axis=1)[:, :neighbours]
+            weight = np.exp(10 * np.take_along_axis(similarity, nearest, axis=1))
+            weight /= weight.sum(axis=1, keepdims=True)
+            table[rows] = np.einsum("rk,rkd->rd", weight, table[anchors[nearest]])
+    return _finish(table, tokenizer, base_tokenizer, base_table, rescale=0.0)
+
+
+def _same_spelling(tokenizer: Tokenizer, base: Tokenizer, shape: tuple[int, int]) -> sparse.csr_matrix:
+    """1 where a sub-word of the language and one of the base are spelt alike and stand alike (start or inside)."""
+    known: dict[tuple[str, bool], int] = {}
+    metaspace = any(piece.startswith("▁") for piece in base.get_vocab())
+    for piece, index in base.get_vocab().items():
+        known.setdefault(_spelling(piece, metaspace), index)
+    own_metaspace = any(piece.startswith("▁") for piece in tokenizer.get_vocab())
+    rows, columns = [], []
+    for piece, index in tokenizer.get_vocab().items():
+        match = known.get(_spelling(piece, own_metaspace))
+        if match is not None and piece not in SPECIAL_TOKENS and match < shape[1]:
+            rows.append(index)
+            columns.append(match)
+    return sparse.csr_matrix((np.full(len(rows), SAME_SPELLING, np.float32), (rows, columns)), shape=shape)
+
+
+def _spelling(piece: str, metaspace: bool) -> tuple[str, bool]:
+    """(letters, starts a word). WordPiece marks what continues a word, Unigram and BPE what starts one."""
+    if metaspace:
+        starts = piece.startswith("▁")
+        text = piece.removeprefix("▁")
+        # Punctuation is split off and so never follows the mark, but stands like a word all the same.
+        return text.lower(), starts or not any(c.isalnum() for c in text)
+    return piece.removeprefix("##").lower(), not piece.startswith("##")
+
+
+def _finish(
+    table: NDArray[np.float32], tokenizer: Tokenizer, base: Tokenizer, base_table: NDArray[np.float32], rescale: float
+) -> NDArray[np.float32]:
+    """Pull norms towards the base's (an average of vectors is shorter than they are) and copy the special tokens."""
+    norm = np.linalg.norm(table, axis=1, keepdims=True)
+    typical = np.linalg.norm(base_table, axis=1).mean()
+    table = table * ((1 - rescale) + rescale * typical / np.maximum(norm, 1e-6))
+    for token in SPECIAL_TOKENS:
+        index = next((i for n in _SPECIAL_NAMES[token] if (i := base.token_to_id(n)) is not None), None)
+        if index is not None:
+            table[tokenizer.token_to_id(token)] = base_table[index]
+    return np.ascontiguousarray(table, np.float32)

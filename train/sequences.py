@@ -1,0 +1,69 @@
+"""Token sequences: padding, batches of similar length, pooled sentence vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+from transformers import PreTrainedModel
+
+Ids = NDArray[np.int32]
+
+
+def tokenise(tokenizer: Tokenizer, texts: Sequence[str], max_length: int, prefix: str = "") -> list[Ids]:
+    """Token ids of every text with its special tokens, cut to `max_length` (the last token stays the separator)."""
+    sequences = []
+    for start in range(0, len(texts), 10_000):
+        chunk = [prefix + text for text in texts[start : start + 10_000]]
+        for encoding in tokenizer.encode_batch_fast(chunk):
+            ids = encoding.ids
+            if len(ids) > max_length:
+                ids = [*ids[: max_length - 1], ids[-1]]
+            sequences.append(np.asarray(ids, np.int32))
+    return sequences
+
+
+def padded(sequences: Sequence[Ids], pad_id: int = 0) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """(b, t) ids and mask. The mask is None where all are of one length: attention is then cheaper."""
+    longest = max(len(s) for s in sequences)
+    ids = np.full((len(sequences), longest), pad_id, np.int64)
+    mask = np.zeros((len(sequences), longest), np.int64)
+    for row, sequence in enumerate(sequences):
+        ids[row, : len(sequence)] = sequence
+        mask[row, : len(sequence)] = 1
+    return torch.from_numpy(ids), None if mask.all() else torch.from_numpy(mask)
+
+
+def length_batches(
+    lengths: NDArray[np.integer], tokens: int, rng: np.random.Generator, largest: int = 192
+) -> list[NDArray[np.int64]]:
+    """Indices in shuffled batches of nearly equal lengths, each of about `tokens` padded tokens.
+
+    Texts are sorted by length with a random tie-break, so that batches differ between epochs.
+    """
+    order = np.lexsort((rng.random(len(lengths)), lengths + rng.integers(0, 2, len(lengths))))
+    batches, start = [], 0
+    descending = order[::-1]
+    while start < len(descending):
+        longest = int(lengths[descending[start]]) + 1
+        size = int(np.clip(tokens // longest, 8, largest))
+        batches.append(descending[start : start + size])
+        start += size
+    return [batches[i] for i in rng.permutation(len(batches))]
+
+
+def pooled(model: PreTrainedModel, ids: torch.Tensor, mask: torch.Tensor | None, pooling: str) -> torch.Tensor:
+    """Sentence vectors (b, d) by mean, first token, or LaBSE's first token through dense and tanh."""
+    output = model(input_ids=ids, attention_mask=mask)
+    if pooling == "cls_dense_tanh":
+        return output.pooler_output
+    hidden = output.last_hidden_state
+    if pooling == "cls":
+        return hidden[:, 0]
+    if mask is None:
+        return hidden.mean(dim=1)
+    weight = mask.unsqueeze(-1).to(hidden.dtype)
+    return (hidden * weight).sum(dim=1) / weight.sum(dim=1)

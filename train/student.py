@@ -1,0 +1,165 @@
+"""The encoder being trained: the base's body, an embedding table of the language's own, LoRA and the adapter.
+
+The body is frozen and shared by all languages; what a language owns is its table (steps 1 to 3), its LoRA updates
+(steps 2 and 3) and its alignment adapter (step 4), which is what its module stores.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from peft import LoraConfig, inject_adapter_in_model
+from safetensors.torch import load_file
+from torch import nn
+from torch.nn import functional
+
+from train.base import WORD_EMBEDDINGS, Base, frozen
+from train.recipe import Adapter, Lora
+from train.sequences import Ids, length_batches, padded, pooled
+from xsearch.encoder.tensors import LINEARS
+
+
+class ParallelAdapter(nn.Module):
+    """A feed-forward output block with a bottleneck beside it: LN(x + FFN(x) + scaling * up(gelu(down(x)))).
+
+    The paper's parallel adapter (He et al. 2022, "Towards a Unified View"), with GELU in place of ReLU so that at
+    run time it is a mere widening of the feed-forward block. `up` starts at zero: a new adapter changes nothing.
+    """
+
+    def __init__(self, block: nn.Module, width: int, bottleneck: int, scaling: float) -> None:
+        super().__init__()
+        self.block = block
+        self.down = nn.Linear(width, bottleneck)
+        self.up = nn.Linear(bottleneck, width)
+        nn.init.normal_(self.down.weight, std=0.02)
+        nn.init.zeros_(self.down.bias)
+        nn.init.zeros_(self.up.weight)
+        nn.init.zeros_(self.up.bias)
+        self.scaling = scaling
+        self.enabled = True
+
+    def forward(self, hidden: torch.Tensor, attended: torch.Tensor) -> torch.Tensor:
+        """hidden (b, t, intermediate) is the widened activation, attended (b, t, width) the block's residual input."""
+        if not self.enabled:
+            return self.block(hidden, attended)
+        dense = self.block.get_submodule("dense")(hidden)
+        beside = self.up(functional.gelu(self.down(attended)))
+        return self.block.get_submodule("LayerNorm")(dense + attended + self.scaling * beside)
+
+
+class Student(nn.Module):
+    """A language's encoder on torch, in its native space or (with the adapter on) in the shared one."""
+
+    def __init__(self, base: Base, table: NDArray[np.float32], lora: Lora, adapter: Adapter) -> None:
+        """`table` is the initial embedding table (vocabulary, d)."""
+        super().__init__()
+        self.pooling = base.pooling
+        self.lora, self.adapter = lora, adapter
+        model = copy.deepcopy(base.model)
+        model.set_input_embeddings(nn.Embedding.from_pretrained(torch.from_numpy(table.copy()), freeze=True))
+        if lora.rank:
+            targets = [path.rsplit(".", 1)[-1] if "." not in path else path for path in LINEARS.values()]
+            settings = LoraConfig(
+                r=lora.rank,
+                lora_alpha=lora.alpha,
+                lora_dropout=0.0,
+                target_modules=r"encoder\.layer\.\d+\.(" + "|".join(t.replace(".", r"\.") for t in targets) + ")",
+            )
+            inject_adapter_in_model(settings, model)
+        width = base.architecture.hidden_size
+        self.bottleneck = width // adapter.reduction
+        self.adapters: list[ParallelAdapter] = []
+        for layer in model.encoder.layer:
+            layer.output = ParallelAdapter(layer.output, width, self.bottleneck, adapter.scaling)
+            self.adapters.append(layer.output)
+        self.model = frozen(model)
+        self.use_space("native")
+
+    @property
+    def table(self) -> nn.Parameter:
+        """The embedding table (vocabulary, d)."""
+        return self.model.get_input_embeddings().weight
+
+    def use_space(self, space: str) -> None:
+        """Switch the adapter on (shared) or off (native)."""
+        for adapter in self.adapters:
+            adapter.enabled = space == "shared"
+
+    def train_only(self, *parts: str) -> None:
+        """Make exactly these parts trainable: table, lora (the whole body where the LoRA rank is 0), adapter."""
+        for part, parameters in (("table", [self.table]), ("lora", self.body_updates()), ("adapter", self.adapter_parameters())):
+            for parameter in parameters:
+                parameter.requires_grad_(part in parts)
+
+    def body_updates(self) -> list[nn.Parameter]:
+        """The LoRA matrices, or with rank 0 every parameter of the body."""
+        named = self.model.named_parameters()
+        if self.lora.rank:
+            return [p for n, p in named if ".lora_" in n]
+        own = {id(self.table), *map(id, self.adapter_parameters())}
+        return [p for _, p in named if id(p) not in own]
+
+    def adapter_parameters(self) -> list[nn.Parameter]:
+        """Down and up projections of every layer."""
+        return [p for a in self.adapters for part in (a.down, a.up) for p in part.parameters()]
+
+    def encode_ids(self, ids: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
+        """L2-normalised sentence vectors (b, d) of padded ids (b, t)."""
+        return functional.normalize(pooled(self.model, ids, mask, self.pooling), dim=1)
+
+    def encode(self, sequences: list[Ids], space: str, tokens: int = 2048) -> NDArray[np.float32]:
+        """(n, d) vectors of token sequences in one space, order kept; no gradient."""
+        self.use_space(space)
+        device = self.table.device
+        vectors = np.zeros((len(sequences), self.table.shape[1]), np.float32)
+        lengths = np.array([len(s) for s in sequences])
+        with torch.inference_mode():
+            for batch in length_batches(lengths, tokens, np.random.default_rng(0)):
+                ids, mask = padded([sequences[i] for i in batch])
+                out = self.encode_ids(ids.to(device), None if mask is None else mask.to(device))
+                vectors[batch] = out.float().cpu().numpy()
+        return vectors
+
+    def owned(self) -> Iterator[tuple[str, nn.Parameter]]:
+        """Every parameter that belongs to the language and not to the base, with its name."""
+        own = {id(p) for p in (self.table, *self.body_updates(), *self.adapter_parameters())}
+        return ((name, p) for name, p in self.model.named_parameters() if id(p) in own)
+
+    def load_owned(self, path: Path) -> None:
+        """Take every parameter of the language from a step's result (`train.pipeline`)."""
+        tensors = load_file(path)
+        with torch.no_grad():
+            for name, parameter in self.owned():
+                parameter.copy_(tensors[name])
+
+    def module_tensors(self) -> dict[str, NDArray[Any]]:
+        """The language's tensors under their names in a module's `model.safetensors`."""
+        tensors = {WORD_EMBEDDINGS: _numpy(self.table)}
+        for index, layer in enumerate(self.model.encoder.layer):
+            prefix = f"encoder.layer.{index}"
+            for part in ("down", "up"):
+                linear = getattr(layer.output, part)
+                tensors[f"adapter.{prefix}.{part}.weight"] = _numpy(linear.weight)
+                tensors[f"adapter.{prefix}.{part}.bias"] = _numpy(linear.bias)
+            if self.lora.rank:
+                for path in LINEARS.values():
+                    # The adapter wraps the output block, so its dense layer lies one level deeper here.
+                    linear = layer.get_submodule(path.replace("output.dense", "output.block.dense") if path == "output.dense" else path)
+                    tensors[f"lora.{prefix}.{path}.A"] = _numpy(linear.lora_A["default"].weight)
+                    tensors[f"lora.{prefix}.{path}.B"] = _numpy(linear.lora_B["default"].weight)
+        if not self.lora.rank:
+            for name, parameter in self.model.named_parameters():
+                plain = name.replace(".block.", ".")
+                if name != WORD_EMBEDDINGS and ".down." not in name and ".up." not in name:
+                    tensors[plain] = _numpy(parameter)
+        return tensors
+
+
+def _numpy(parameter: torch.Tensor) -> NDArray[np.float32]:
+    return parameter.detach().float().cpu().numpy()

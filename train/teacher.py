@@ -1,0 +1,83 @@
+"""Vectors of the frozen base encoder, computed once per text and kept.
+
+The cache is keyed by content: a folder per base (its content hash), and inside it the hash of each text. A stale
+vector is therefore impossible: other weights or another text have another key. English sentences recur across
+languages, so languages share the cache.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.numpy import load_file, save_file
+
+from train.base import Base
+from train.sequences import length_batches, padded, tokenise
+
+_KEY_BYTES = 16
+
+
+class Teacher:
+    """Frozen sentence vectors of `base`, cached in `cache` (a folder, made if missing)."""
+
+    def __init__(self, base: Base, cache: Path) -> None:
+        self._base = base
+        self._folder = cache / f"teacher-{base.content_hash[:16]}"
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._rows: dict[bytes, NDArray[np.float16]] = {}
+        self._read: set[Path] = set()
+
+    def encode(
+        self, texts: Sequence[str], *, tokens: int = 2048, progress: Callable[[int, int], None] | None = None
+    ) -> NDArray[np.float16]:
+        """(n, d) L2-normalised vectors, as float16. `progress` gets (texts done, texts to do)."""
+        keys = [text_key(text) for text in texts]
+        self._load()
+        missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in self._rows}
+        todo = list(missing.items())
+        for start in range(0, len(todo), 20_000):  # a killed run keeps all but the last shard
+            self._compute(dict(todo[start : start + 20_000]), tokens)
+            if progress:
+                progress(min(start + 20_000, len(todo)), len(todo))
+        return np.stack([self._rows[key] for key in keys]) if keys else np.zeros((0, self.dimension), np.float16)
+
+    @property
+    def dimension(self) -> int:
+        """Length of a vector."""
+        return self._base.architecture.hidden_size
+
+    def _load(self) -> None:
+        for shard in sorted(self._folder.glob("*.safetensors")):
+            if shard not in self._read:
+                data = load_file(shard)
+                self._rows.update(zip((row.tobytes() for row in data["keys"]), data["vectors"], strict=True))
+                self._read.add(shard)
+
+    def _compute(self, texts: dict[bytes, str], tokens: int) -> None:
+        sequences = tokenise(self._base.tokenizer, list(texts.values()), self._base.max_length, self._base.prefix)
+        vectors = np.zeros((len(sequences), self.dimension), np.float32)
+        lengths = np.array([len(s) for s in sequences])
+        device = self._base.model.device
+        with torch.inference_mode():
+            for batch in length_batches(lengths, tokens, np.random.default_rng(0)):
+                ids, mask = padded([sequences[i] for i in batch], self._base.pad_id)
+                out = self._base.encode_ids(ids.to(device), None if mask is None else mask.to(device))
+                vectors[batch] = torch.nn.functional.normalize(out.float(), dim=1).cpu().numpy()
+        keys = np.frombuffer(b"".join(texts), np.uint8).reshape(-1, _KEY_BYTES)
+        half = vectors.astype(np.float16)
+        name = hashlib.sha256(keys.tobytes()).hexdigest()[:24]
+        draft = self._folder / f".{name}.{os.getpid()}"
+        save_file({"keys": keys.copy(), "vectors": half}, draft)
+        draft.replace(self._folder / f"{name}.safetensors")
+        self._rows.update(zip(texts, half, strict=True))
+
+
+def text_key(text: str) -> bytes:
+    """Content key of a text."""
+    return hashlib.blake2b(text.encode("utf-8"), digest_size=_KEY_BYTES).digest()
