@@ -4,7 +4,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check
+PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 # Tests compare with torch; pinned, because the version decides whether pip fetches gigabytes of CUDA.
 TORCH := torch==2.13.0
 STORE := $${XSEARCH_STORE:-indexes}
@@ -64,16 +64,19 @@ clean:
 $(VENV)/.base: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	    || { echo "xsearch needs Python 3.11 or newer; name one: make PYTHON=/path/to/python3.11"; exit 1; }
-	$(PYTHON) -m venv $(VENV)
-	$(PIP) install --quiet --constraint constraints.txt --editable .
+	@echo "installing xsearch into $(VENV) (about a minute)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(PIP) install --constraint constraints.txt --editable .
 	@touch $@
 
 $(VENV)/.app: $(VENV)/.base
-	$(PIP) install --quiet --constraint constraints.txt --editable '.[app]'
+	@echo "installing what the page needs"
+	@$(PIP) install --constraint constraints.txt --editable '.[app]'
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.base
-	$(PIP) install --quiet --constraint constraints.txt $(TORCH) --editable '.[test,train,app]'
+	@echo "installing what the tests need, torch among it (some minutes)"
+	@$(PIP) install --constraint constraints.txt $(TORCH) --editable '.[test,train,app]'
 	@touch $@
 
 chromium:
