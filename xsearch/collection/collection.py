@@ -3,7 +3,7 @@
 import shutil
 import time
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -19,6 +19,7 @@ from xsearch.collection.encoding import EncoderFor, check_module, installed_enco
 from xsearch.collection.filters import Filter
 from xsearch.collection.hit import Hit
 from xsearch.collection.lock import writer_lock
+from xsearch.collection.maintenance import check_settings, compact, tidy
 from xsearch.collection.manifest import FORMAT, IndexSettings, Manifest, ModuleRecord
 from xsearch.collection.ranking import Ranking, rank
 from xsearch.collection.snapshot import Snapshot, open_snapshot
@@ -71,6 +72,8 @@ class Collection:
         path = Path(path).absolute()
         if not spaces or set(spaces) - {SHARED, NATIVE} or dimension < 1:
             raise CollectionError("a collection needs spaces among shared and native, and a dimension")
+        settings = settings or IndexSettings()
+        check_settings(settings, dimension)
         now = datetime.now(UTC).isoformat(timespec="seconds")
         manifest = Manifest(
             format=FORMAT,
@@ -80,7 +83,7 @@ class Collection:
             dimension=dimension,
             spaces=tuple(spaces),
             modules={module.language: module for module in modules},
-            settings=settings or IndexSettings(),
+            settings=settings,
         )
         draft = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
         try:
@@ -179,6 +182,7 @@ class Collection:
         with self.writer() as writer:
             writer.add(ids, texts, lang=lang, vectors=vectors, metadata=metadata)
             writer.commit()
+            tidy(writer)
         self.refresh()
         return len(ids)
 
@@ -195,6 +199,7 @@ class Collection:
         with self.writer() as writer:
             replaced = writer.upsert(ids, texts, lang=lang, vectors=vectors, metadata=metadata)
             writer.commit()
+            tidy(writer)
         self.refresh()
         return replaced
 
@@ -206,10 +211,13 @@ class Collection:
         self.refresh()
         return deleted
 
-    def compact(self) -> None:
-        """Rewrite everything without the deleted documents as one segment with one fresh index, in one commit."""
+    def compact(self, *, device: str = "auto", report: Callable[[int], None] = lambda done: None) -> None:
+        """Rewrite everything without the deleted documents as one segment with one fresh index, in one commit.
+
+        The index is built on `device` (auto, cpu or cuda); `report` is told how many documents are in it.
+        """
         with self.writer() as writer:
-            writer.compact()
+            compact(writer, device, report)
         self.refresh()
 
     def drop(self) -> None:

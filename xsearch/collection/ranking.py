@@ -76,9 +76,9 @@ def cosines(vectors: NDArray[np.float16], query: NDArray[np.float32]) -> NDArray
     which a matrix product does not promise; a zero row scores 0.
     """
     rows = vectors.astype(np.float32)
-    norms = np.sqrt(np.add.reduce(rows * rows, axis=1))
+    norms: NDArray[np.float32] = np.sqrt(np.add.reduce(rows * rows, axis=1))
     products = np.add.reduce(rows * query, axis=1)
-    scores = np.zeros_like(products)
+    scores: NDArray[np.float32] = np.zeros_like(products)
     np.divide(products, norms, out=scores, where=norms > 0)
     np.clip(scores, -1, 1, out=scores)
     return scores

@@ -16,7 +16,6 @@ from xsearch.collection.durable import settle, write_manifest
 from xsearch.collection.filters import Filter
 from xsearch.collection.lock import writer_lock
 from xsearch.collection.manifest import Manifest, ModuleRecord, SegmentRecord, SourceRecord, TombstoneRecord
-from xsearch.collection.merging import merge
 from xsearch.collection.segment import SegmentWriter
 from xsearch.collection.snapshot import Snapshot, open_snapshot
 from xsearch.collection.vectors import unit_rows
@@ -157,18 +156,6 @@ class Writer:
         self._start()
         orphans.remove(self.folder, self.manifest)
 
-    def compact(self) -> None:
-        """Commit, then rewrite the living documents as one segment with one fresh index, in one more commit."""
-        self.commit()
-        record = merge(self._snapshot, self._snapshot.segments, self.new_name())
-        segments = () if record is None else (record,)
-        self.replace(
-            segments=segments,
-            parts=(),
-            tombstones=None,
-            columns=record.columns if record else (),
-        )
-
     def _start(self) -> None:
         """Nothing has changed yet since the last commit."""
         self._open: SegmentWriter | None = None
@@ -179,12 +166,6 @@ class Writer:
         self._next_key = self.manifest.next_key
         self._columns = self.manifest.columns
         self._modules = dict(self.manifest.modules)
-
-    def settle_down(self, device: str = "auto") -> None:
-        """After a long run of commits: bring the segments together and build the index that is due."""
-        self.commit()
-        if len(self.manifest.segments) > 1:
-            self.compact()
 
     def new_name(self) -> str:
         """A name for a folder or file that no committed state has used."""

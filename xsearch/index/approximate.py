@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +10,8 @@ from numpy.typing import NDArray
 from xsearch.errors import CollectionError
 from xsearch.index.exact import bitmap_selector
 from xsearch.index.library import faiss
+
+_MOST_EFFORT = 20
 
 
 class ApproximateIndex:
@@ -21,20 +24,62 @@ class ApproximateIndex:
             self._index = faiss().read_index(str(path), faiss().IO_FLAG_MMAP_IFC)
             if self._index.ntotal != rows:
                 raise RuntimeError(f"it holds {self._index.ntotal} vectors instead of {rows}")
+            set_parameters(self._index, parameters)
         except RuntimeError as error:
             raise CollectionError(
-                f"{path} cannot be opened as a FAISS index: {error}; compact or index again"
+                f"{path} cannot be opened as a FAISS index: {error}; compact the collection or index it again"
             ) from None
-        space = faiss().ParameterSpace()
-        for name, value in parameters.items():
-            space.set_index_parameter(self._index, name, value)
 
     def search(
         self, queries: NDArray[np.float32], n: int, allowed: NDArray[np.bool_] | None = None
     ) -> NDArray[np.int64]:
-        """The positions of about the best n allowed vectors for each query, (m, n); -1 where none is left."""
-        parameters = None if allowed is None else faiss().SearchParameters(sel=bitmap_selector(allowed))
-        positions: NDArray[np.int64] = self._index.search(
-            queries, min(n, self._index.ntotal), params=parameters
-        )[1]
+        """The positions of about the best n allowed vectors for each query, (m, n); -1 where none is left.
+
+        With a filter the search works harder the fewer vectors pass it. Where FAISS cannot filter an index of
+        this kind every place is -1, and the caller looks at the vectors themselves.
+        """
+        n = min(n, self._index.ntotal)
+        positions: NDArray[np.int64]
+        if allowed is None:
+            _, positions = self._index.search(queries, n)
+            return positions
+        effort = min(len(allowed) / max(int(np.count_nonzero(allowed)), 1), _MOST_EFFORT)
+        parameters = _search_parameters(self._index, bitmap_selector(allowed), effort)
+        try:
+            _, positions = self._index.search(queries, n, params=parameters)
+        except RuntimeError:
+            return np.full((len(queries), n), -1, np.int64)
         return positions
+
+
+def set_parameters(index: Any, parameters: Mapping[str, int]) -> None:
+    """Set search-time parameters by FAISS' names for them (nprobe, efSearch, quantizer_efSearch)."""
+    space = faiss().ParameterSpace()
+    for name, value in parameters.items():
+        space.set_index_parameter(index, name, value)
+
+
+def inner_kind(index: Any) -> Any:
+    """The index that does the work, under transformations, id maps and refinements."""
+    index = faiss().downcast_index(index)
+    for wrapped in ("index", "base_index"):
+        if hasattr(index, wrapped):
+            return inner_kind(getattr(index, wrapped))
+    return index
+
+
+def _search_parameters(index: Any, selector: Any, effort: float) -> Any:
+    library = faiss()
+    index = library.downcast_index(index)
+    if isinstance(index, library.IndexPreTransform):
+        inner = _search_parameters(index.index, selector, effort)
+        return library.SearchParametersPreTransform(index_params=inner)
+    if isinstance(index, library.IndexRefine):
+        inner = _search_parameters(index.base_index, selector, effort)
+        return library.IndexRefineSearchParameters(k_factor=index.k_factor, base_index_params=inner)
+    if isinstance(index, library.IndexIVF):
+        probes = min(round(index.nprobe * effort), index.nlist)
+        return library.SearchParametersIVF(sel=selector, nprobe=probes)
+    if isinstance(index, library.IndexHNSW):
+        return library.SearchParametersHNSW(sel=selector, efSearch=round(index.hnsw.efSearch * effort))
+    return library.SearchParameters(sel=selector)

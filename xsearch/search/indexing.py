@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from xsearch.collection import Collection, IndexSettings, ModuleRecord, Writer
 from xsearch.collection.encoding import EncoderFor, TextEncoder
+from xsearch.collection.maintenance import merge_small_segments, tidy
 from xsearch.collection.manifest import MANIFEST_NAME, SourceRecord
 from xsearch.collection.spaces import spaces_to_index
 from xsearch.errors import CollectionError, CorpusError
@@ -187,9 +188,10 @@ class _Run:
                 self._report("encode", documents)
                 if writer.pending >= commit_every:
                     writer.commit(self._record(done, complete=False))
+                    merge_small_segments(writer)
             writer.commit(self._record(done, complete=False))
             self._report("index", 0)
-            writer.settle_down(device)
+            tidy(writer, device, partial(self._report, "index"))
             writer.commit(self._record(done, complete=True))
             self._report("index", documents)
             manifest = writer.manifest

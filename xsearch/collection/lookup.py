@@ -1,0 +1,39 @@
+"""One document of a collection by its id."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xsearch.collection.collection import Collection
+from xsearch.collection.snapshot import open_snapshot
+from xsearch.errors import QueryError
+
+
+@dataclass(frozen=True)
+class StoredDocument:
+    """A document as it is stored; `vectors` has a (d,) float32 vector for each space of its collection."""
+
+    id: str
+    text: str
+    lang: str
+    collection: str
+    metadata: dict[str, Any]
+    vectors: dict[str, NDArray[np.float32]]
+
+
+def find_document(collection: Collection, id: str) -> StoredDocument:
+    """The living document of that id. Raises QueryError if there is none."""
+    snapshot = open_snapshot(collection.path)
+    key = snapshot.live_keys([id]).get(id)
+    if key is None:
+        raise QueryError(f"there is no document {id[:100]!r} in {collection.name!r}; it may have been deleted")
+    segment, rows, _ = next(iter(snapshot.locate(np.array([key], np.int64))))
+    row = int(rows[0])
+    id_, lang, text, metadata = segment.fields(row)
+    columns = dict.fromkeys(column.name for column in snapshot.manifest.columns)
+    vectors = {
+        space: np.asarray(segment.vectors[space][row], np.float32) for space in snapshot.manifest.spaces
+    }
+    return StoredDocument(id_, text, lang, collection.name, columns | metadata, vectors)

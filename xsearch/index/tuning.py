@@ -1,0 +1,106 @@
+"""Search-time parameters by measurement: the cheapest setting that finds what exact search finds."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xsearch.index.approximate import inner_kind, set_parameters
+
+Step = TypeVar("Step")
+
+K = 10
+_SHALLOW, _DEEP = 2, 64
+_SAFETY = 0.005
+"""Aimed above the recall wanted, because a few hundred probes measure it no better than that."""
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """Search-time parameters, the multiple of k candidates to re-rank, and the recall@10 that they reached."""
+
+    parameters: dict[str, int]
+    depth: int
+    recall: float
+
+
+class Neighbours:
+    """Exact neighbours of (p, d) probes, gathered while the vectors stream by."""
+
+    def __init__(self, probes: NDArray[np.float32]) -> None:
+        self.probes = probes
+        self._scores = np.full((len(probes), K), -np.inf, np.float32)
+        self.positions = np.full((len(probes), K), -1, np.int64)
+        self._seen = 0
+
+    def look_at(self, block: NDArray[np.float32]) -> None:
+        """Take the next (m, d) vectors into account; their positions count on from the last block."""
+        scores = np.hstack([self._scores, self.probes @ block.T])
+        fresh = np.arange(self._seen, self._seen + len(block))
+        best = np.argpartition(scores, -K, axis=1)[:, -K:]
+        self._scores = np.take_along_axis(scores, best, axis=1)
+        old = np.take_along_axis(self.positions, np.minimum(best, K - 1), axis=1)
+        self.positions = np.where(best < K, old, fresh[np.maximum(best - K, 0)])
+        self._seen += len(block)
+
+    def recall(self, found: NDArray[np.int64]) -> float:
+        """The share of the true neighbours among (p, n) candidate positions: the recall@10 after re-ranking them."""
+        hits = [len(np.intersect1d(true, row)) for true, row in zip(self.positions, found, strict=True)]
+        return sum(hits) / self.positions.size
+
+
+def tune(index: Any, neighbours: Neighbours, wanted: float) -> Tuning:
+    """Set the parameters of a FAISS index so that it reaches `wanted` recall@10 as cheaply as it can, or its best."""
+
+    def measured(parameters: Mapping[str, int], depth: int) -> float:
+        set_parameters(index, parameters)
+        return neighbours.recall(index.search(neighbours.probes, K * depth)[1])
+
+    aim = min(wanted + _SAFETY, 1.0)
+    deepest = _DEEP if is_coarse(index) else _SHALLOW
+    parameters = _first(_ladder(index), lambda step: measured(step, deepest) >= aim)
+    depths = [depth for depth in (2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64) if depth <= deepest]
+    reachable = min(aim, measured(parameters, deepest))
+    depth = _first(iter(depths), lambda step: measured(parameters, step) >= reachable)
+    return Tuning(dict(parameters), depth, measured(parameters, depth))
+
+
+def is_coarse(index: Any) -> bool:
+    """Whether codes are so short (below 8 bits a component) that many candidates must be re-ranked."""
+    inner = inner_kind(index)
+    codec = inner.storage if hasattr(inner, "hnsw") else inner
+    return bool(codec.sa_code_size() < inner.d)
+
+
+def _ladder(index: Any) -> Iterator[dict[str, int]]:
+    inner = inner_kind(index)
+    if hasattr(inner, "nprobe"):
+        # a graph finds the lists where there are thousands of them; it must find all that are asked for
+        graph = hasattr(inner_kind(inner.quantizer), "hnsw")
+        for probes in _steps(1, int(inner.nlist)):
+            yield {"nprobe": probes, **({"quantizer_efSearch": max(64, 2 * probes)} if graph else {})}
+    elif hasattr(inner, "hnsw"):
+        for breadth in _steps(16, 1024):
+            yield {"efSearch": breadth}
+    else:
+        yield {}
+
+
+def _steps(first: int, last: int) -> Iterator[int]:
+    """first, 1.5 first, 2 first, 3 first, 4 first, ... and last."""
+    step = first
+    while step < last:
+        yield step
+        if 3 * step // 2 > step and 3 * step // 2 < last:
+            yield 3 * step // 2
+        step *= 2
+    yield last
+
+
+def _first(steps: Iterator[Step], good: Callable[[Step], bool]) -> Step:
+    for step in steps:
+        if good(step):
+            break
+    return step

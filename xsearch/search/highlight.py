@@ -1,0 +1,64 @@
+"""The sentence of a hit that answers the query best."""
+
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+
+import numpy as np
+
+from xsearch.collection import Hit
+from xsearch.collection.encoding import EncoderFor, installed_encoder
+
+MOST_SENTENCES = 40
+"""Of a longer text only so many sentences are looked at, from its start on."""
+
+_LONGEST = 600
+
+# An end of sentence, as in xsearch.qa.windows: Latin, Ethiopic, Devanagari and Arabic marks before a space (an
+# initial or a number before the mark is none), East Asian marks anywhere, and line breaks.
+_END = re.compile(r"(?<=[.!?…።।؟۔])(?<!\b\w\.)[\"'”’»)\]]*\s+|(?<=[。！？])|\n+")
+
+
+def sentences(text: str) -> list[tuple[int, int]]:
+    """The places [start, end) of the sentences of a text, without the white space around them."""
+    places = []
+    start = 0
+    for end in [*_END.finditer(text), None]:
+        stop = len(text) if end is None else end.start()
+        piece = text[start:stop]
+        if piece.strip():
+            first = start + len(piece) - len(piece.lstrip())
+            places.append((first, first + len(piece.strip())))
+        start = len(text) if end is None else end.end()
+    return places
+
+
+def best_sentences(
+    query: str, hits: Sequence[Hit], *, query_lang: str, encoder_for: EncoderFor = installed_encoder
+) -> list[tuple[int, int] | None]:
+    """For each hit the place of the sentence nearest to the query, in the shared space.
+
+    None for a hit of a single sentence, where there is nothing to point out, and for a hit in a language whose
+    module is not installed here. Sentences of one language are encoded together.
+    """
+    places = [sentences(hit.text)[:MOST_SENTENCES] for hit in hits]
+    by_language: defaultdict[str, list[tuple[int, int]]] = defaultdict(list)
+    for which, hit in enumerate(hits):
+        if len(places[which]) > 1:
+            by_language[hit.lang] += [(which, sentence) for sentence in range(len(places[which]))]
+    if not by_language:
+        return [None] * len(hits)
+    vector = encoder_for(query_lang).encode([query], space="shared")[0]
+    scores = [np.zeros(len(found), np.float32) for found in places]
+    for lang, chosen in by_language.items():
+        texts = []
+        for which, sentence in chosen:
+            start, end = places[which][sentence]
+            texts.append(hits[which].text[start : min(end, start + _LONGEST)])
+        for (which, sentence), score in zip(
+            chosen, encoder_for(lang).encode(texts, space="shared") @ vector, strict=True
+        ):
+            scores[which][sentence] = score
+    return [
+        found[int(scores[which].argmax())] if len(found) > 1 else None for which, found in enumerate(places)
+    ]

@@ -1,0 +1,43 @@
+"""More like this: the documents nearest to one that is stored already."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+from xsearch.collection import Collection
+from xsearch.collection.lookup import StoredDocument
+from xsearch.collection.spaces import NATIVE, SHARED
+from xsearch.errors import QueryError
+from xsearch.search.result import SearchResult, Timings
+from xsearch.search.several import common_space, merge_hits
+
+
+def more_like(
+    document: StoredDocument, collections: Sequence[Collection], *, k: int = 10, where: str | None = None
+) -> SearchResult:
+    """The k documents of all the collections that are nearest to `document`, itself left out.
+
+    The result's query is the document's text. Raises QueryError if the collections do not index the space that
+    the document's collection stores, or for a bad k or filter.
+    """
+    if not collections:
+        raise QueryError("there is no collection to search; index a corpus first, or name one with -c")
+    space = common_space(collections, "auto", document.lang)
+    stored = next((name for name in (space, SHARED, NATIVE) if name in document.vectors), space)
+    if stored not in document.vectors:
+        raise QueryError(f"the document {document.id[:100]!r} has no vector in the {space} space")
+    vector = document.vectors[stored][None]
+    answers = [
+        collection.answer(vector, space=space, k=k + 1, where=where, lang=document.lang)
+        for collection in sorted(collections, key=lambda collection: collection.name)
+    ]
+    started = time.perf_counter()
+    hits = merge_hits([answer.hits[0] for answer in answers], k + 1)
+    others = [hit for hit in hits if (hit.collection, hit.id) != (document.collection, document.id)]
+    timings = Timings(
+        encode=0.0,
+        search=sum(answer.search_seconds for answer in answers),
+        fetch=sum(answer.fetch_seconds for answer in answers) + time.perf_counter() - started,
+    )
+    ranked = tuple(replace(hit, rank=rank) for rank, hit in enumerate(others[:k], 1))
+    return SearchResult(document.text, document.lang, space, ranked, timings)
