@@ -29,10 +29,21 @@ _BATCH = 1024
 class Batch(Protocol):
     """Documents read together; `xsearch.corpus.DocumentBatch` is one."""
 
-    ids: list[str]
-    texts: list[str]
-    langs: list[str] | None
-    metadata: "pa.Table"
+    @property
+    def ids(self) -> list[str]:
+        """An id for each document."""
+
+    @property
+    def texts(self) -> list[str]:
+        """The texts."""
+
+    @property
+    def langs(self) -> list[str] | None:
+        """The language of each, if the corpus says it."""
+
+    @property
+    def metadata(self) -> "pa.Table":
+        """A row for each document."""
 
 
 class DocumentSource(Protocol):
@@ -53,7 +64,8 @@ class DocumentSource(Protocol):
 @dataclass(frozen=True)
 class Progress:
     """Where indexing stands: the stage (encoding documents, or building the index over them), documents done in this
-    stage out of `total` (None if unknown), those of them that an earlier run had done, and seconds since the start.
+    stage out of `total` (None if unknown), those of them that an earlier run had done, and seconds since the
+    start.
     """
 
     stage: Literal["encode", "index"]
@@ -66,7 +78,8 @@ class Progress:
 @dataclass(frozen=True)
 class IndexingReport:
     """What a run did: documents taken in (of which `resumed` by an earlier, interrupted run), documents that they
-    replaced, the documents that the collection holds now, its spaces and languages, and the seconds that it took.
+    replaced, the documents that the collection holds now, its spaces and languages, and the seconds that it
+    took.
     """
 
     documents: int
@@ -94,22 +107,23 @@ def index_corpus(
     """Encode a corpus and store it in the collection at `path`.
 
     Args:
-        corpus: the documents; a batch that names no languages is in `lang`.
-        path: the collection's folder; `mode` create makes it, append and upsert open it.
-        lang: the language of the documents, where the corpus has no language column.
-        mode: create; append (an id that is there already is an error); upsert (it is replaced).
-        spaces: auto, both, shared or native; what create indexes. Append and upsert keep what the collection has.
-        settings: the index wanted (create only; others keep the collection's).
-        device: auto, cpu or cuda, for encoding and for building the index.
-        commit_every: documents after which the work done is committed. An interrupted run, started again with the
+        corpus: the documents; a batch that names no languages is in `lang`. path: the collection's folder;
+        `mode` create makes it, append and upsert open it. lang: the language of the documents, where the
+        corpus has no language column. mode: create; append (an id that is there already is an error); upsert
+        (it is replaced). spaces: auto, both, shared or native; what create indexes. Append and upsert keep
+        what the collection has. settings: the index wanted (create only; others keep the collection's).
+        device: auto, cpu or cuda, for encoding and for building the index. commit_every: documents after
+        which the work done is committed. An interrupted run, started again with the
             same corpus and mode, goes on from its last commit.
         progress: called after every batch and stage.
         encoder_for: gives the encoder of a language; by default that of the installed modules.
 
     Raises:
-        CollectionError: the collection exists (create), does not exist (append, upsert), is being written by another
+        CollectionError: the collection exists (create), does not exist (append, upsert), is being written by
+        another
             process, or cannot be written. CorpusError, LanguageError, ModuleError: from reading and encoding.
-            A collection that this run created is removed again if nothing was committed or the corpus is at fault.
+            A collection that this run created is removed again if nothing was committed or the corpus is at
+            fault.
     """
     path = Path(path).absolute()
     run = _Run(corpus, lang, mode, encoder_for or _installed(device), progress)
@@ -155,7 +169,8 @@ class _Run:
                 return False
             if collection.manifest.commit:
                 raise CollectionError(
-                    f"a collection {path.name!r} exists already ({len(collection)} documents); choose another name "
+                    f"a collection {path.name!r} exists already ({len(collection)} documents); choose "
+                    "another name "
                     "(-c), add to it with --mode append or upsert, or drop it first"
                 )
             collection.drop()
@@ -228,7 +243,8 @@ class _Run:
     ) -> NDArray[np.float32]:
         if encoder.dimension != dimension:
             raise CollectionError(
-                f"the module gives vectors of {encoder.dimension} dimensions, the collection holds {dimension}; "
+                f"the module gives vectors of {encoder.dimension} dimensions, the collection holds "
+                f"{dimension}; "
                 "all languages of a collection must share one base"
             )
         return encoder.encode(texts, space=space)
@@ -263,7 +279,8 @@ class _Run:
             return self._record(0, complete=False)
         if not self._can_resume(source):
             raise CollectionError(
-                f"indexing another corpus into {writer.folder.name!r} was interrupted; run that command again to "
+                f"indexing another corpus into {writer.folder.name!r} was interrupted; run that command "
+                "again to "
                 "finish it, or drop the collection"
             )
         return source
