@@ -46,7 +46,8 @@ class Answer:
 class Collection:
     """An opened collection. It shows the state that was committed last when it was opened or refreshed.
 
-    Searching is thread-safe and takes no lock. Every change is one commit: all of it becomes visible, or nothing.
+    Searching is thread-safe and takes no lock. Every change is one commit: all of it becomes visible, or
+    nothing.
     """
 
     def __init__(self, path: Path, snapshot: Snapshot, encoder_for: EncoderFor) -> None:
@@ -104,13 +105,14 @@ class Collection:
     def open(cls, path: str | Path, *, encoder_for: EncoderFor = installed_encoder) -> Self:
         """Open the last committed state; files are mapped, not read.
 
-        `encoder_for` gives the encoder of a query's language. Raises CollectionError if the collection is missing,
-        damaged, or of a newer format.
+        `encoder_for` gives the encoder of a query's language. Raises CollectionError if the collection is
+        missing, damaged, or of a newer format.
         """
         path = Path(path).absolute()
         return cls(path, open_snapshot(path), encoder_for)
 
-    # --- what it is ---------------------------------------------------------------------------------------------
+    # --- what it is
+    # ---------------------------------------------------------------------------------------------
 
     @property
     def name(self) -> str:
@@ -155,7 +157,8 @@ class Collection:
         """
         return contents.stream(self._snapshot, vectors, batch_rows)
 
-    # --- changing it --------------------------------------------------------------------------------------------
+    # --- changing it
+    # --------------------------------------------------------------------------------------------
 
     def writer(self) -> Writer:
         """A session for many changes under one lock: `with collection.writer() as w: w.add(...); w.commit()`.
@@ -175,9 +178,9 @@ class Collection:
     ) -> int:
         """Add documents in one commit; returns how many.
 
-        `lang` is one language or one for each document; `vectors` holds an (n, d) array for every indexed space;
-        `metadata` a row for each document. Raises CollectionError if an id is taken, shapes or types do not fit,
-        or another process is writing; the collection is then as it was.
+        `lang` is one language or one for each document; `vectors` holds an (n, d) array for every indexed
+        space; `metadata` a row for each document. Raises CollectionError if an id is taken, shapes or types
+        do not fit, or another process is writing; the collection is then as it was.
         """
         with self.writer() as writer:
             writer.add(ids, texts, lang=lang, vectors=vectors, metadata=metadata)
@@ -238,16 +241,18 @@ class Collection:
             self._show(snapshot)
         return changed
 
-    # --- searching it -------------------------------------------------------------------------------------------
+    # --- searching it
+    # -------------------------------------------------------------------------------------------
 
     def search(
         self, query: str, *, lang: str, k: int = 10, space: str = "auto", where: str | None = None
     ) -> list[Hit]:
         """The k documents nearest to a query in language `lang`, best first; fewer only if fewer pass `where`.
 
-        `space` is auto, shared or native; `where` is SQL over the metadata columns, and id, lang and text. Raises
-        QueryError for a space that is not indexed or a bad filter, LanguageError for a language without a module,
-        and CollectionError if the language's module is not the one that the documents were encoded with.
+        `space` is auto, shared or native; `where` is SQL over the metadata columns, and id, lang and text.
+        Raises QueryError for a space that is not indexed or a bad filter, LanguageError for a language
+        without a module, and CollectionError if the language's module is not the one that the documents were
+        encoded with.
         """
         choice = choose_space(self.manifest, space, lang)
         encoder = self._encoder_for(lang)

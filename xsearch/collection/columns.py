@@ -20,7 +20,8 @@ def empty_metadata(rows: int) -> "pa.Table":
 def storable(metadata: "pa.Table") -> "pa.Table":
     """The table with dictionaries decoded and nanoseconds cut to microseconds, which is what Python's datetime holds.
 
-    Raises CollectionError for names that the filter could not tell apart and for types that have no value in Python.
+    Raises CollectionError for names that the filter could not tell apart and for types that have no value in
+    Python.
     """
     import pyarrow as pa
 
@@ -30,7 +31,8 @@ def storable(metadata: "pa.Table") -> "pa.Table":
             raise CollectionError(f"a metadata column may not be called {name!r}; rename it")
         if (other := seen.setdefault(name.lower(), name)) != name or metadata.column_names.count(name) > 1:
             raise CollectionError(
-                f"the metadata columns {other!r} and {name!r} are one name to SQL, which ignores case; rename one"
+                f"the metadata columns {other!r} and {name!r} are one name to SQL, which ignores case; "
+                "rename one"
             )
     fields = [pa.field(field.name, _storable_type(field.name, field.type)) for field in metadata.schema]
     return metadata.cast(pa.schema(fields), safe=False)
@@ -39,8 +41,8 @@ def storable(metadata: "pa.Table") -> "pa.Table":
 def fit(metadata: "pa.Table", columns: tuple[ColumnRecord, ...]) -> "pa.Table":
     """Cast the columns that the collection knows already to the types that it knows them by.
 
-    New columns pass (earlier documents have NULL there), missing ones stay away. Raises CollectionError when a
-    column's values do not fit its known type.
+    New columns pass (earlier documents have NULL there), missing ones stay away. Raises CollectionError when
+    a column's values do not fit its known type.
     """
     import pyarrow as pa
 
@@ -55,7 +57,8 @@ def fit(metadata: "pa.Table", columns: tuple[ColumnRecord, ...]) -> "pa.Table":
             cast = metadata.column(position).cast(parse_type(column.type))
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError, ValueError) as error:
             raise CollectionError(
-                f"the metadata column {field.name!r} is {field.type} here and {column.name!r} is {column.type} in the "
+                f"the metadata column {field.name!r} is {field.type} here and {column.name!r} is "
+                f"{column.type} in the "
                 f"collection ({error}); convert or rename the column"
             ) from None
         metadata = metadata.set_column(position, field.name, cast)
@@ -63,7 +66,7 @@ def fit(metadata: "pa.Table", columns: tuple[ColumnRecord, ...]) -> "pa.Table":
 
 
 def parse_type(name: str) -> "pa.DataType":
-    """The Arrow type of a printed simple type (int64, string, timestamp[us, tz=UTC], ...). Raises ValueError otherwise."""
+    """The Arrow type of a simple type as Arrow prints it (timestamp[us, tz=UTC]). Raises ValueError otherwise."""
     import re
 
     import pyarrow as pa

@@ -42,7 +42,7 @@ def live_rows(snapshot: Snapshot, segments: Sequence[Segment], batch_rows: int) 
 
 
 def stream(snapshot: Snapshot, spaces: Sequence[str], batch_rows: int) -> Iterator["pa.RecordBatch"]:
-    """See `Collection.documents`."""
+    """See `Collection.documents`; a metadata column called id, lang or text comes as `metadata_id` and so on."""
     import pyarrow as pa
 
     manifest = snapshot.manifest
@@ -54,7 +54,10 @@ def stream(snapshot: Snapshot, spaces: Sequence[str], batch_rows: int) -> Iterat
         table = live.table
         columns = {"id": table[ID], "lang": table[LANG], "text": table[TEXT]}
         columns |= {
-            name: table[name] if name in table.column_names else pa.nulls(len(table)) for name in names
+            f"metadata_{name}" if name in columns else name: table[name]
+            if name in table.column_names
+            else pa.nulls(len(table))
+            for name in names
         }
         for space in spaces:
             vectors = live.segment.vectors[space][live.rows]

@@ -100,6 +100,7 @@ def _advice(snapshot: Snapshot, held: int) -> list[str]:
                 )
             if index.imbalance is not None and index.imbalance > _UNEVEN:
                 advice.append(
-                    f"the lists of the {space} index are uneven ({index.imbalance:.1f}); compact to retrain it"
+                    f"the lists of the {space} index are uneven ({index.imbalance:.1f}); compact to "
+                    "retrain it"
                 )
     return advice

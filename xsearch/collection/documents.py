@@ -1,11 +1,11 @@
 """The documents of a segment: one Parquet file, laid out so that a single text can be read without Parquet.
 
-Queries need k texts, not a table. The text column is stored uncompressed and PLAIN with one page for each row group,
-which makes every text a plain run of bytes (a 4-byte length, then UTF-8) at an offset that is noted beside the file
-in `rows.npy`. So a hit costs one look into a memory map, needs no pyarrow, and the text is stored once, in Parquet
-that any tool reads. The small typed fields of a hit (id, language, metadata) stand as one line of JSON a document in
-`records.jsonl`. The Parquet format fixes the layout used here: data pages V1, PLAIN byte arrays, required columns
-(https://parquet.apache.org/docs/file-format/data-pages/encodings/).
+Queries need k texts, not a table. The text column is stored uncompressed and PLAIN with one page for each row
+group, which makes every text a plain run of bytes (a 4-byte length, then UTF-8) at an offset that is noted
+beside the file in `rows.npy`. So a hit costs one look into a memory map, needs no pyarrow, and the text is
+stored once, in Parquet that any tool reads. The small typed fields of a hit (id, language, metadata) stand as
+one line of JSON a document in `records.jsonl`. The Parquet format fixes the layout used here: data pages V1,
+PLAIN byte arrays, required columns (https://parquet.apache.org/docs/file-format/data-pages/encodings/).
 """
 
 import mmap
@@ -121,8 +121,8 @@ class DocumentsWriter:
 def text_offsets(path: Path, lengths: NDArray[np.int64]) -> NDArray[np.int64]:
     """Where each text's 4-byte length stands in a Parquet file whose text column has one PLAIN page a row group.
 
-    `lengths`: (n,) bytes of each text. The page's values end where its column chunk ends, so their start follows
-    from the lengths without parsing the page header. Every offset is then read back.
+    `lengths`: (n,) bytes of each text. The page's values end where its column chunk ends, so their start
+    follows from the lengths without parsing the page header. Every offset is then read back.
     """
     import pyarrow.parquet as pq
 
@@ -155,7 +155,8 @@ def encode_text(id_: str, text: str) -> bytes:
         encoded = text.encode()
     except UnicodeEncodeError:
         raise CollectionError(
-            f"the text of document {id_!r} is not valid Unicode (it has a lone surrogate); repair or leave it out"
+            f"the text of document {id_!r} is not valid Unicode (it has a lone surrogate); repair or leave "
+            "it out"
         ) from None
     if len(encoded) > _LONGEST_TEXT:
         raise CollectionError(

@@ -53,7 +53,8 @@ def check_module(manifest: Manifest, language: str, encoder: TextEncoder) -> Non
     record = manifest.modules.get(language)
     if record is not None and record.content_hash != encoder.content_hash:
         raise CollectionError(
-            f"the {language} module has changed since the collection was indexed (then {record.content_hash[:12]}, "
+            f"the {language} module has changed since the collection was indexed (then "
+            f"{record.content_hash[:12]}, "
             f"now {encoder.content_hash[:12]}), so their vectors cannot be compared: index the corpus again, "
             "or install the module that it was made with"
         )

@@ -1,8 +1,8 @@
 """`--where`: one SQL expression over the documents, evaluated by DuckDB in a cell.
 
 The expression is parsed first and only its harmless kinds of node pass: no subquery, no second statement, no
-function that is volatile. Then it runs in a connection that can read this collection's Parquet files and nothing
-else: no other files, no network, no extensions, no changes of settings, bounded memory and time.
+function that is volatile. Then it runs in a connection that can read this collection's Parquet files and
+nothing else: no other files, no network, no extensions, no changes of settings, bounded memory and time.
 """
 
 import json
@@ -48,8 +48,8 @@ class Filter:
     def keys(self, where: str | None, lang: str | None = None) -> NDArray[np.int64]:
         """The ascending keys of the documents (deleted ones too) in `lang`, if given, for which `where` is true.
 
-        Raises QueryError for anything but one expression over the columns, and FileNotFoundError if the files have
-        been replaced by a writer.
+        Raises QueryError for anything but one expression over the columns, and FileNotFoundError if the files
+        have been replaced by a writer.
         """
         import duckdb
 
@@ -61,12 +61,8 @@ class Filter:
             alarm = threading.Timer(SECONDS, self._connection.interrupt)
             alarm.start()
             try:
-                conditions = [f"({where}\n)"] if where is not None else []
-                conditions += [f"{LANG} = {_literal(lang)}"] if lang is not None else []
-                sql = f"SELECT {KEY} FROM ({self._view}) AS documents WHERE {' AND '.join(conditions)} ORDER BY {KEY}"
-                keys: NDArray[np.int64] = np.asarray(
-                    self._connection.execute(sql).fetchnumpy()[KEY], np.int64
-                )
+                result = self._connection.execute(self._query(where, lang)).fetchnumpy()
+                keys: NDArray[np.int64] = np.asarray(result[KEY], np.int64)
             except duckdb.InterruptException:
                 raise QueryError(
                     f"the filter {where!r} ran for {SECONDS} s and was stopped; simplify it"
@@ -79,6 +75,12 @@ class Filter:
                 alarm.cancel()
         return keys
 
+    def _query(self, where: str | None, lang: str | None) -> str:
+        conditions = [f"({where}\n)"] if where is not None else []
+        conditions += [f"{LANG} = {_literal(lang)}"] if lang is not None else []
+        condition = " AND ".join(conditions)
+        return f"SELECT {KEY} FROM ({self._view}) AS documents WHERE {condition} ORDER BY {KEY}"  # noqa: S608 - checked
+
     def _check(self, where: str) -> None:
         if not where.strip():
             raise self._refusal(where, "it is empty")
@@ -87,7 +89,7 @@ class Filter:
                 f"a filter of {len(where)} characters is too long; at most {_LONGEST} are allowed"
             )
         # brackets here and parentheses when it runs: no text can close both
-        statement = f"SELECT [{where}\n] FROM documents"
+        statement = f"SELECT [{where}\n] FROM documents"  # noqa: S608 - only parsed, not run
         row = self._connection.execute("SELECT json_serialize_sql(?)", [statement]).fetchone()
         tree: dict[str, Any] = json.loads(row[0]) if row else {"error": True, "error_message": "unreadable"}
         if tree["error"]:
@@ -149,7 +151,7 @@ class Filter:
             fields += [
                 _quoted(name) if name in columns else f"NULL AS {_quoted(name)}" for name in self._metadata
             ]
-            selects.append(f"SELECT {', '.join(fields)} FROM read_parquet([{files}])")
+            selects.append(f"SELECT {', '.join(fields)} FROM read_parquet([{files}])")  # noqa: S608 - all quoted
         return " UNION ALL ".join(selects)
 
 

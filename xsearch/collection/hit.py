@@ -8,8 +8,9 @@ from typing import Any
 class Hit:
     """A document that answers a query.
 
-    `rank` starts at 1; `score` is the cosine of query and document, in [-1, 1]; `metadata` holds the document's
-    other columns with the types that they had in the corpus (dates are dates, decimals are decimals).
+    `rank` starts at 1; `score` is the cosine of query and document, in [-1, 1]; `metadata` holds the
+    document's other columns with the types that they had in the corpus (dates are dates, decimals are
+    decimals).
     """
 
     rank: int

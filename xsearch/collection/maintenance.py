@@ -1,6 +1,7 @@
 """Keeping a collection quick: merging small segments, indexing what has piled up, rewriting it all.
 
-Segments hold documents, parts index them; they are tied by keys alone, so either can be rewritten without the other.
+Segments hold documents, parts index them; they are tied by keys alone, so either can be rewritten without the
+other.
 """
 
 from collections.abc import Callable, Sequence
@@ -26,8 +27,8 @@ Report = Callable[[int], None]
 def segments_to_merge(rows: Sequence[int]) -> int:
     """How many of the newest segments to merge, given all their sizes from old to new; 0 for none.
 
-    Sizes fall into tiers by powers of `FAN`. A tier with `FAN` segments is merged together with the smaller ones that
-    came after it, so n rows lie in O(log n) segments and each is rewritten O(log n) times.
+    Sizes fall into tiers by powers of `FAN`. A tier with `FAN` segments is merged together with the smaller
+    ones that came after it, so n rows lie in O(log n) segments and each is rewritten O(log n) times.
     """
     tiers = [(count.bit_length() - 1) // (FAN.bit_length() - 1) for count in rows]
     newest_first = tiers[::-1]
@@ -50,7 +51,8 @@ def merge_small_segments(writer: Writer) -> None:
 def index_if_due(writer: Writer, device: str = "auto", report: Report = lambda done: None) -> None:
     """Index the documents that are in no part yet, once they are too many to look at each of them.
 
-    Older parts that are not much larger are rebuilt along with them. `report` is told the documents indexed so far.
+    Older parts that are not much larger are rebuilt along with them. `report` is told the documents indexed
+    so far.
     """
     manifest = writer.manifest
     tail = _rows_from(writer.snapshot, manifest.covered)

@@ -71,8 +71,8 @@ class IndexRecord:
     """A FAISS index over one part in one space.
 
     `parameters` are the tuned search-time settings (nprobe, efSearch); the best `depth` x k candidates are
-    re-ranked from the stored vectors; `recall_at_10` was measured against exact search on `probes` held-back vectors.
-    `imbalance` is FAISS' factor for inverted lists (1 is even), None for other kinds.
+    re-ranked from the stored vectors; `recall_at_10` was measured against exact search on `probes` held-back
+    vectors. `imbalance` is FAISS' factor for inverted lists (1 is even), None for other kinds.
     """
 
     factory: str
@@ -166,7 +166,8 @@ def read_manifest(folder: Path) -> Manifest:
         raw = path.read_bytes()
     except (FileNotFoundError, NotADirectoryError):
         raise CollectionError(
-            f"no collection at {folder}: there is no {MANIFEST_NAME} in it; `xsearch list` names the collections"
+            f"no collection at {folder}: there is no {MANIFEST_NAME} in it; `xsearch list` names the "
+            "collections"
         ) from None
     except OSError as error:
         raise CollectionError(f"{path} cannot be read: {error.strerror}; check its permissions") from error

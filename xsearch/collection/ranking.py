@@ -1,6 +1,7 @@
 """From query vectors to ranked keys: candidates from the parts, exact search of the rest, one order for all.
 
-Whatever found a candidate, its score is computed here, from its stored vector: a cosine, the same one by every path.
+Whatever found a candidate, its score is computed here, from its stored vector: a cosine, the same one by
+every path.
 """
 
 from dataclasses import dataclass

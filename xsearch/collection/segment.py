@@ -137,12 +137,12 @@ class Segment:
         hashes = id_hashes(ids)
         left = np.searchsorted(self._ids[0], hashes, "left")
         right = np.searchsorted(self._ids[0], hashes, "right")
-        found = []
-        for which in np.flatnonzero(right > left).tolist():
-            for row in self._ids[1][left[which] : right[which]]:
-                if self._documents.record(int(row))[0] == ids[which]:
-                    found.append((ids[which], int(row)))
-        return found
+        return [
+            (ids[which], int(row))
+            for which in np.flatnonzero(right > left).tolist()
+            for row in self._ids[1][left[which] : right[which]]
+            if self._documents.record(int(row))[0] == ids[which]
+        ]
 
     def fields(self, row: int) -> tuple[str, str, str, dict[str, Any]]:
         """Id, language, text and metadata of a row."""

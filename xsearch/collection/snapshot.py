@@ -1,7 +1,8 @@
 """A committed state of a collection, opened. It never changes; a newer state is another snapshot.
 
-Everything is opened at once, by memory map, so that a snapshot goes on answering after a writer has replaced and
-removed its files. Only the parts' FAISS indexes read more than their headers, where FAISS cannot map them.
+Everything is opened at once, by memory map, so that a snapshot goes on answering after a writer has replaced
+and removed its files. Only the parts' FAISS indexes read more than their headers, where FAISS cannot map
+them.
 """
 
 from collections.abc import Iterator, Sequence
@@ -80,8 +81,8 @@ class Snapshot:
 def open_snapshot(folder: Path) -> Snapshot:
     """Open the last committed state. Raises CollectionError if it is missing or damaged.
 
-    A writer may replace files between the reading of the manifest and their opening; the manifest has then moved
-    on, and opening starts again from the new one.
+    A writer may replace files between the reading of the manifest and their opening; the manifest has then
+    moved on, and opening starts again from the new one.
     """
     manifest = read_manifest(folder)
     for _ in range(_ATTEMPTS):
@@ -103,6 +104,7 @@ def _check_sizes(folder: Path, manifest: Manifest) -> None:
         size = (folder / record.path).stat().st_size
         if size != record.size:
             raise CollectionError(
-                f"{folder / record.path} has {size} bytes where the manifest says {record.size}: it was cut short "
+                f"{folder / record.path} has {size} bytes where the manifest says {record.size}: it was "
+                "cut short "
                 "or changed; restore it from a backup or index the corpus again"
             )

@@ -23,8 +23,9 @@ class SpaceChoice:
 def choose_space(manifest: Manifest, asked: str, lang: str | None) -> SpaceChoice:
     """The space for a query in `lang` when `asked` is auto, shared or native.
 
-    Auto is native when the query and the whole collection are of one language and the native space is indexed,
-    otherwise shared. Raises QueryError for a space that the collection does not index or that cannot hold the query.
+    Auto is native when the query and the whole collection are of one language and the native space is
+    indexed, otherwise shared. Raises QueryError for a space that the collection does not index or that cannot
+    hold the query.
     """
     indexed = manifest.spaces
     if asked not in (AUTO, SHARED, NATIVE):
@@ -49,7 +50,8 @@ def choose_space(manifest: Manifest, asked: str, lang: str | None) -> SpaceChoic
         stored = NATIVE if asked == SHARED else SHARED
     if stored not in indexed:
         raise QueryError(
-            f"the {asked} space is not indexed here, only {', '.join(indexed)}; index the corpus with --spaces both"
+            f"the {asked} space is not indexed here, only {', '.join(indexed)}; index the corpus with "
+            "--spaces both"
         )
     only = lang if asked == NATIVE and len(manifest.modules) > 1 else None
     return SpaceChoice(asked, stored, only)

@@ -1,7 +1,8 @@
 """Metadata values as JSON and back without losing their types.
 
-JSON has no dates, decimals or bytes: such a value becomes an object with the one key `$` that names its type. A real
-one-key object `{"$": ...}` is wrapped the same way, so that no document can pass for something that it is not.
+JSON has no dates, decimals or bytes: such a value becomes an object with the one key `$` that names its type.
+A real one-key object `{"$": ...}` is wrapped the same way, so that no document can pass for something that it
+is not.
 """
 
 import json

@@ -1,7 +1,7 @@
 """Vectors on disk: one `.npy` of float16 rows for each space, written as a stream, opened as a memory map.
 
-Rows are unit vectors. Rounding one to float16 moves a cosine by about 1e-4, and the score of a hit is computed from
-these rows with their actual norms, so it is a cosine whatever index found the candidates.
+Rows are unit vectors. Rounding one to float16 moves a cosine by about 1e-4, and the score of a hit is
+computed from these rows with their actual norms, so it is a cosine whatever index found the candidates.
 """
 
 from pathlib import Path
@@ -30,7 +30,8 @@ class VectorsWriter:
         self._rows += len(rows)
 
     def _write_header(self) -> None:
-        # numpy leaves room in the header for the first axis to grow, so rewriting it in place keeps its length
+        # numpy leaves room in the header for the first axis to grow, so rewriting it in place keeps its
+        # length
         shape = (self._rows, self._dimension)
         npy.write_array_header_1_0(self._file, {"descr": "<f2", "fortran_order": False, "shape": shape})
 

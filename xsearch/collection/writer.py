@@ -30,8 +30,8 @@ TOMBSTONES = "tombstones"
 class Writer:
     """A session of changes; a context manager. Nothing is visible to anyone before `commit`.
 
-    Entering takes the collection's lock (CollectionError if another process has it), reads the last committed state
-    and removes what a killed writer left behind. Leaving drops what was not committed.
+    Entering takes the collection's lock (CollectionError if another process has it), reads the last committed
+    state and removes what a killed writer left behind. Leaving drops what was not committed.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -58,7 +58,8 @@ class Writer:
             self._resources.close()
         if isinstance(error, OSError):
             raise CollectionError(
-                f"{self.folder} cannot be written: {error.strerror or error}; it stays as it was committed last, with "
+                f"{self.folder} cannot be written: {error.strerror or error}; it stays as it was committed "
+                "last, with "
                 f"{self.manifest.count} documents. Make room or check the permissions, and try again"
             ) from error
 
@@ -106,7 +107,8 @@ class Writer:
         known = self._modules.setdefault(module.language, module)
         if known != module:
             raise CollectionError(
-                f"the {module.language} module has changed since the collection was made, so new vectors would not "
+                f"the {module.language} module has changed since the collection was made, so new vectors "
+                "would not "
                 "fit the old ones: index the corpus again, or install the module that it was made with"
             )
 
@@ -187,7 +189,8 @@ class Writer:
             metadata = empty_metadata(len(ids))
         if not len(ids) == len(texts) == len(langs) == metadata.num_rows:
             raise CollectionError(
-                f"{len(ids)} ids, {len(texts)} texts, {len(langs)} languages and {metadata.num_rows} rows of metadata "
+                f"{len(ids)} ids, {len(texts)} texts, {len(langs)} languages and {metadata.num_rows} rows "
+                "of metadata "
                 "were given; there must be as many of each"
             )
         self._check_languages(langs)
@@ -212,7 +215,8 @@ class Writer:
         if not replace and (taken or twins):
             clashes = sorted({*taken, *(id_ for id_, _ in twins)})
             raise CollectionError(
-                f"{len(clashes)} ids are taken already ({', '.join(map(repr, clashes[:3]))}); ids must be unique: "
+                f"{len(clashes)} ids are taken already ({', '.join(map(repr, clashes[:3]))}); ids must be "
+                "unique: "
                 "give every document its own, or use upsert (--mode upsert) to replace documents"
             )
         replaced = {*taken.values(), *(key for _, key in twins)}
@@ -222,7 +226,8 @@ class Writer:
     def _stored(self, vectors: Mapping[str, ArrayLike], space: str, rows: int) -> NDArray[np.float16]:
         if space not in vectors:
             raise CollectionError(
-                f"vectors of the {space} space are missing; the collection indexes {', '.join(self.manifest.spaces)}"
+                f"vectors of the {space} space are missing; the collection indexes "
+                f"{', '.join(self.manifest.spaces)}"
             )
         return unit_rows(vectors[space], rows, self.manifest.dimension, space).astype(np.float16)
 

@@ -78,8 +78,8 @@ def build_index(
 ) -> BuiltIndex:
     """Index `vectors` in `order` (see `insertion_order`); position i of the index is then vector `order[i]`.
 
-    `report` is told how many vectors are in. The same vectors give the same index on one thread; the links of a
-    graph built by several threads may differ.
+    `report` is told how many vectors are in. The same vectors give the same index on one thread; the links of
+    a graph built by several threads may differ.
     """
     started = time.monotonic()
     target = resolve_device(device)

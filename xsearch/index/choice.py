@@ -1,9 +1,9 @@
 """Which index for how many vectors: pure functions of the rows, the memory budget and the recall wanted.
 
-Up to `EXACT_ROWS` vectors are scanned, which takes under 2 ms and needs no index. Above, the first kind that fits
-the memory is taken, from the fastest to the smallest: a graph (HNSW) over 8-bit vectors; inverted lists (IVF) of 8-bit
-vectors; inverted lists of 4-bit product codes scanned in registers (PQ fast-scan). All of them only propose
-candidates: scores and order come from the stored float16 vectors.
+Up to `EXACT_ROWS` vectors are scanned, which takes under 2 ms and needs no index. Above, the first kind that
+fits the memory is taken, from the fastest to the smallest: a graph (HNSW) over 8-bit vectors; inverted lists
+(IVF) of 8-bit vectors; inverted lists of 4-bit product codes scanned in registers (PQ fast-scan). All of them
+only propose candidates: scores and order come from the stored float16 vectors.
 """
 
 import math
@@ -59,8 +59,8 @@ def subquantizers(dimension: int, components: int) -> int:
 def span_to_index(part_rows: list[int], tail: int) -> int:
     """How many of the newest parts to rebuild together with a tail of unindexed rows.
 
-    A part is taken in while it is at most twice what is to be rebuilt anyway, so that n rows live in O(log n) parts
-    and each row is indexed O(log n) times (the logarithmic method of Bentley and Saxe, 1980).
+    A part is taken in while it is at most twice what is to be rebuilt anyway, so that n rows live in O(log n)
+    parts and each row is indexed O(log n) times (the logarithmic method of Bentley and Saxe, 1980).
     """
     taken = 0
     while taken < len(part_rows) and part_rows[-1 - taken] <= 2 * tail:

@@ -39,8 +39,8 @@ def bitmap_selector(allowed: NDArray[np.bool_]) -> Any:
 def _lend(codes: Any, vectors: NDArray[np.float16]) -> None:
     """Point FAISS' code array at `vectors`, whose half-precision format is the one that FAISS stores.
 
-    These are the public fields of faiss::MaybeOwnedVector; its create_view needs a shared pointer to the owner,
-    which Python cannot make. The caller keeps `vectors` alive for as long as the index.
+    These are the public fields of faiss::MaybeOwnedVector; its create_view needs a shared pointer to the
+    owner, which Python cannot make. The caller keeps `vectors` alive for as long as the index.
     """
     start = faiss().swig_ptr(vectors.view(np.uint8))
     codes.is_owned = False

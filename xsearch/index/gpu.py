@@ -1,7 +1,8 @@
 """FAISS on GPUs: which device, moving an index there and back. Saved indexes are always CPU indexes.
 
-faiss-gpu takes the place of faiss-cpu (they must not be installed together); it can run flat, IVF flat, IVF scalar
-quantiser and IVF product quantiser indexes (https://github.com/facebookresearch/faiss/wiki/Faiss-on-the-GPU).
+faiss-gpu takes the place of faiss-cpu (they must not be installed together); it can run flat, IVF flat, IVF
+scalar quantiser and IVF product quantiser indexes
+(https://github.com/facebookresearch/faiss/wiki/Faiss-on-the-GPU).
 """
 
 from typing import Any, Literal

@@ -23,9 +23,9 @@ def search(
 ) -> list[SearchResult]:
     """The k best documents of all collections together for each query in language `lang`.
 
-    Scores of different collections compare because all are cosines in one space: with `space` auto the one that all
-    of them would choose, or else the shared one. Equal scores stand in the order of the collections' names, then of
-    the documents. A document with the same id and text in several collections appears once.
+    Scores of different collections compare because all are cosines in one space: with `space` auto the one
+    that all of them would choose, or else the shared one. Equal scores stand in the order of the collections'
+    names, then of the documents. A document with the same id and text in several collections appears once.
 
     Raises QueryError for a space that some collection does not index, a bad k or filter, or no collection;
     LanguageError for a language without a module; CollectionError if a module has changed since indexing.
