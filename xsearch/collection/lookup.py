@@ -28,7 +28,9 @@ def find_document(collection: Collection, id: str) -> StoredDocument:
     snapshot = open_snapshot(collection.path)
     key = snapshot.live_keys([id]).get(id)
     if key is None:
-        raise QueryError(f"there is no document {id[:100]!r} in {collection.name!r}; it may have been deleted")
+        raise QueryError(
+            f"there is no document {id[:100]!r} in {collection.name!r}; it may have been deleted"
+        )
     segment, rows, _ = next(iter(snapshot.locate(np.array([key], np.int64))))
     row = int(rows[0])
     id_, lang, text, metadata = segment.fields(row)

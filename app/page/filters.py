@@ -1,0 +1,63 @@
+"""Filters made from the collections' own metadata."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import streamlit as st
+
+from page import store
+from page.safe import plain
+from page.store import Version
+from xsearch.collection.facets import Facet, all_of, between, containing, one_of
+
+
+def filters(versions: tuple[Version, ...]) -> str | None:
+    """A widget for each column that all the collections have; the choice as SQL, None if nothing is chosen."""
+    facets = store.facets_of(versions)
+    with st.popover("Filters", icon=":material/filter_list:"):
+        conditions = [condition for facet in facets if (condition := _condition(facet))]
+        if not facets:
+            st.caption("These collections have no metadata in common to filter by.")
+    return all_of(conditions)
+
+
+def _condition(facet: Facet) -> str | None:
+    match facet.kind:
+        case "category":
+            return _category(facet)
+        case "number" | "date":
+            return _range(facet)
+    words = st.text_input(
+        f"{plain(facet.name)} contains", key=_key(facet), bind="query-params", max_chars=200
+    )
+    return containing(facet, words) if words else None
+
+
+def _category(facet: Facet) -> str | None:
+    # A choice is bound to the URL as text, so true and false go by their names.
+    by_name = {str(value): value for value in facet.values}
+    chosen = st.multiselect(plain(facet.name), list(by_name), key=_key(facet), bind="query-params")
+    return one_of(facet, [by_name[name] for name in chosen]) if chosen else None
+
+
+def _range(facet: Facet) -> str | None:
+    low, high = facet.low, facet.high
+    if low is None or high is None or low == high:
+        return None
+    if not isinstance(low, date) and facet.whole:
+        low, high = int(low), int(high)
+    chosen = st.slider(
+        plain(facet.name),
+        low,
+        high,
+        (low, high),
+        key=_key(facet),
+        bind="query-params",
+        format="YYYY-MM-DD" if isinstance(low, date) else ("%d" if facet.whole else None),
+    )
+    return None if chosen == (low, high) else between(facet, *chosen)
+
+
+def _key(facet: Facet) -> str:
+    return f"f_{facet.name}"

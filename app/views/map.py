@@ -1,0 +1,5 @@
+import streamlit as st
+
+
+def show():
+    st.write("todo")
