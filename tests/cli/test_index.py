@@ -6,6 +6,8 @@ import pytest
 
 from tests.cli.conftest import ROWS, refusal
 from xsearch.collection import Collection
+from xsearch.encoder import Encoder
+from xsearch.search import indexing
 
 
 def test_a_corpus_becomes_a_collection_named_after_the_file(run, corpus, store):
@@ -29,6 +31,13 @@ def test_parquet_and_csv_are_indexed_too(run, tmp_path, write, store):
 def test_a_name_with_other_characters_is_made_fit(run, write, store):
     assert run("index", write("uutiset (2024) ä.jsonl", ROWS), "--lang", "fi").exit_code == 0
     assert [path.name for path in store.iterdir()] == ["uutiset-2024-ä"]
+
+
+def test_a_directory_gives_its_name(run, tmp_path, corpus, store):
+    (tmp_path / "uutiset.v2").mkdir()
+    corpus.rename(tmp_path / "uutiset.v2" / "part.jsonl")
+    assert run("index", tmp_path / "uutiset.v2", "--lang", "fi").exit_code == 0
+    assert [path.name for path in store.iterdir()] == ["uutiset.v2"]
 
 
 def test_columns_can_be_named_and_documents_have_their_own_languages(run, write, store):
@@ -59,6 +68,28 @@ def test_append_adds_and_upsert_replaces(run, news, write):
 def test_an_existing_name_is_refused_and_left_alone(run, news, corpus):
     assert "exists already" in refusal(run("index", corpus, "--lang", "fi"))
     assert len(Collection.open(news)) == 4
+
+
+def test_an_interrupted_run_says_how_to_go_on_and_does(run, write, store, monkeypatch):
+    path = write("many.jsonl", [{"id": str(i), "text": f"kissa {i}"} for i in range(3000)])
+    encode = Encoder.encode
+    monkeypatch.setattr(
+        indexing.index_corpus, "__kwdefaults__", indexing.index_corpus.__kwdefaults__ | {"commit_every": 1000}
+    )
+    calls = []
+
+    def interrupted(self, texts, space="shared"):
+        calls.append(len(texts))
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return encode(self, texts, space)
+
+    monkeypatch.setattr(Encoder, "encode", interrupted)
+    result = run("index", path, "--lang", "fi")
+    assert result.exit_code == 130
+    assert "the same command goes on from there" in result.stderr
+    result = run("index", path, "--lang", "fi")
+    assert "2,048 of them by an interrupted run before. It holds 3,000" in result.stderr
 
 
 def test_invalid_rows_are_refused_or_left_out_with_a_notice(run, write, store):

@@ -1,4 +1,7 @@
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 
@@ -111,6 +114,14 @@ def test_escape_sequences_in_documents_and_queries_never_reach_the_terminal(run,
     assert "[red]x[/red]" in result.stdout
     if form == "json":
         assert json.loads(result.stdout)["hits"][0]["text"] == evil
+
+
+def test_bytes_that_are_no_unicode_and_a_locale_without_unicode_do_no_harm(news):
+    command = [sys.executable, "-m", "xsearch.cli", "query", b"k\xffissa \xf0\x9f\x98\x80", "--lang", "fi"]
+    environment = os.environ | {"PYTHONIOENCODING": "ascii"}
+    for form in ("table", "json"):
+        done = subprocess.run([*command, "--format", form], capture_output=True, env=environment, check=True)
+        assert "issa 😀" in done.stdout.decode("utf-8")
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from xsearch.errors import CorpusError
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from xsearch.cli.progress import Advance
+    from xsearch.cli.progress import Bar
     from xsearch.corpus import Corpus
 
 
@@ -69,15 +69,13 @@ def encode(
         id_column=id_column,
         skip_invalid=skip_invalid,
     )
-    with progress("encoding", opened.row_count) as advance:
-        batches = _vectors(opened, code, space, device, advance)
+    with progress("encoding", opened.row_count) as bar:
+        batches = _vectors(opened, code, space, device, bar)
         count = write_parquet(batches, output, empty=_schema(0))
     notice(f"Wrote {count:,} vectors to {output}.")
 
 
-def _vectors(
-    corpus: Corpus, lang: str | None, space: str, device: str, advance: Advance
-) -> Iterator[pa.RecordBatch]:
+def _vectors(corpus: Corpus, lang: str | None, space: str, device: str, bar: Bar) -> Iterator[pa.RecordBatch]:
     import numpy as np
     import pyarrow as pa
 
@@ -98,7 +96,7 @@ def _vectors(
         vector_column = pa.FixedSizeListArray.from_arrays(pa.array(matrix.ravel()), matrix.shape[1])
         yield pa.record_batch([pa.array(batch.ids), pa.array(langs), vector_column], schema=schema)
         done += len(batch.ids)
-        advance(done)
+        bar(done)
 
 
 def _schema(dimension: int) -> pa.Schema:

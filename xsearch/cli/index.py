@@ -122,22 +122,28 @@ def index(
         id_column=id_column,
         skip_invalid=skip_invalid,
     )
-    with progress(f"indexing {name}", opened.row_count) as advance:
+    with progress(f"indexing {name}", opened.row_count) as bar:
 
         def show(state: Progress) -> None:
             if state.stage == "encode":
-                advance(state.done)
+                bar(state.done)
+            else:
+                bar.describe(f"building the index of {name}")
 
-        report = index_corpus(
-            opened,
-            path,
-            lang=code,
-            mode=mode,
-            spaces=spaces,
-            settings=IndexSettings(factory=index_type, memory=memory, recall=recall),
-            device=device,
-            progress=show,
-        )
+        try:
+            report = index_corpus(
+                opened,
+                path,
+                lang=code,
+                mode=mode,
+                spaces=spaces,
+                settings=IndexSettings(factory=index_type, memory=memory, recall=recall),
+                device=device,
+                progress=show,
+            )
+        except KeyboardInterrupt:
+            notice("Stopped; what was committed stays, and the same command goes on from there.")
+            raise
     rate = (report.documents - report.resumed) / max(report.seconds, 1e-9)
     done = (
         f"Indexed {report.documents:,} documents into {name} in {report.seconds:.1f} s ({rate:,.0f} a second)"

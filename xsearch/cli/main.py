@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import errno
 import importlib
+import sys
+from io import TextIOWrapper
 from typing import Any, NamedTuple
 
 import click
@@ -103,4 +105,8 @@ def cli() -> None:
 
 def run() -> None:
     """The console script."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        # Under a locale that cannot write every character, files still get UTF-8, a terminal what it can show.
+        encoding = sys.stdout.encoding if sys.stdout.isatty() else "utf-8"
+        sys.stdout.reconfigure(encoding=encoding, errors="replace")
     cli(prog_name="xsearch")

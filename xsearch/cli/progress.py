@@ -5,13 +5,26 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
-Advance = Callable[[int], None]
-"""Told the number of documents that are done so far."""
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """What a command tells of its progress."""
+
+    _update: Callable[..., None]
+
+    def __call__(self, done: int) -> None:
+        """Moves on to the number of documents that are done so far."""
+        self._update(completed=done)
+
+    def describe(self, what: str) -> None:
+        """Says what is being done from now on."""
+        self._update(description=what)
 
 
 @contextlib.contextmanager
-def progress(what: str, total: int | None) -> Iterator[Advance]:
+def progress(what: str, total: int | None) -> Iterator[Bar]:
     """Shows a bar while stderr is a terminal, and nothing otherwise.
 
     Args:
@@ -19,8 +32,10 @@ def progress(what: str, total: int | None) -> Iterator[Advance]:
         total: how many documents there are, if that is known.
     """
     if not sys.stderr.isatty():
-        yield lambda done: None
+        yield Bar(lambda **changes: None)
         return
+    from functools import partial
+
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, Task, TextColumn, TimeRemainingColumn
     from rich.text import Text
@@ -30,14 +45,12 @@ def progress(what: str, total: int | None) -> Iterator[Advance]:
             speed = task.finished_speed or task.speed
             return Text("" if speed is None else f"{speed:,.0f} documents/s")
 
-    console = Console(stderr=True)
-    columns = [
+    columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         Rate(""),
         TimeRemainingColumn(),
-    ]
-    with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task(what, total=total)
-        yield lambda done: bar.update(task, completed=done)
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as shown:
+        yield Bar(partial(shown.update, shown.add_task(what, total=total)))

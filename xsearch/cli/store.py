@@ -39,7 +39,8 @@ def name_for(corpus: Sequence[str]) -> str:
     """
     if len(corpus) != 1:
         raise CollectionError("the corpus has several paths; name the collection with -c")
-    name = re.sub(r"[^\w.-]+", "-", Path(corpus[0]).resolve().stem).strip("-.")[:100]
+    path = Path(corpus[0]).resolve()
+    name = re.sub(r"[^\w.-]+", "-", path.name if path.is_dir() else path.stem).strip("-.")[:100]
     if not _NAME.fullmatch(name):
         raise CollectionError(f"no collection name can be made of {corpus[0]!r}; give one with -c")
     return name

@@ -1,0 +1,108 @@
+import json
+
+import pytest
+
+from tests.cli.conftest import refusal
+
+WORDS = ["kissa", "koira", "talo", "joki", "talvi", "kesä", "järvi", "metsä", "leipä", "maito"]
+
+
+@pytest.fixture
+def data(tmp_path, write):
+    """Finnish and English SemRel and Tatoeba in the layouts of the published sets."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    rows = [
+        (f"{a} ja {b}", f"{a} on {c}") for a in WORDS for b, c in ((WORDS[1], WORDS[2]), (WORDS[3], "ei"))
+    ]
+    scored = "".join(f'{n},"{a}\n{b}",{n % 7 / 7}\n' for n, (a, b) in enumerate(rows))
+    (folder / "fin_test_with_labels.csv").write_text(f"PairID,Text,Score\n{scored}", encoding="utf-8")
+    (folder / "eng_test_with_labels.csv").write_text(f"PairID,Text,Score\n{scored}", encoding="utf-8")
+    (folder / "tatoeba.fin-eng.fin").write_text("".join(f"{a}\n" for a, _ in rows), encoding="utf-8")
+    (folder / "tatoeba.fin-eng.eng").write_text("".join(f"{b}\n" for _, b in rows), encoding="utf-8")
+    return folder
+
+
+def test_results_go_to_stdout_as_json_and_a_line_for_each_score_to_stderr(run, data):
+    result = run("eval", "str", "bitext", "--lang", "fi", "--data", data)
+    assert result.exit_code == 0, result.output
+    content = json.loads(result.stdout)
+    subsets = {(score["task"], score["subset"], score["space"]) for score in content["scores"]}
+    assert subsets == {("str", "fi", "native"), ("bitext", "en-fi", "shared"), ("bitext", "fi-en", "shared")}
+    assert set(content["content_hashes"]) == {"en", "fi"}
+    assert content["command"] == f"xsearch eval str bitext --data {data} --lang fi"
+    assert "str SemRel test fi (native): spearman" in result.stderr
+
+
+def test_results_in_a_file_are_reported_and_compared(run, data, tmp_path):
+    first, second = tmp_path / "a.json", tmp_path / "b.json"
+    for path, space in ((first, "native"), (second, "shared")):
+        result = run("eval", "str", "bitext", "--data", data, "--space", space, "-o", path)
+        assert (result.exit_code, result.stdout) == (0, "")
+    anchors = tmp_path / "anchors.csv"
+    anchors.write_text("task,split,subset,model,metric,score\nTatoeba,test,fin-eng,LaBSE,accuracy,97.1\n")
+    report = run("eval", "report", first, second, "--anchors", anchors, "--beside", "LaBSE")
+    assert report.exit_code == 0, report.output
+    assert "| bitext | Tatoeba test | fi-en | shared | 20 | accuracy |" in report.stdout
+    assert "97.1 |" in report.stdout
+    comparison = run("eval", "compare", first, second)
+    assert "| a | b | difference | p |" in comparison.stdout
+    assert "| str | SemRel test | en | shared |" in comparison.stdout
+    written = run("eval", "report", first, "-o", tmp_path / "report.md")
+    assert written.stdout == ""
+    assert (tmp_path / "report.md").read_text().startswith("# Evaluation")
+
+
+def test_centring_measures_pairs_of_languages_again(run, data):
+    result = run("eval", "bitext", "--lang", "fi", "--data", data, "--centre", data, "--centre-on", "en")
+    assert result.exit_code == 0, result.output
+    variants = [score["variant"] for score in json.loads(result.stdout)["scores"]]
+    assert variants == ["", "", "centred on en", "centred on en"]
+
+
+def test_a_limit_and_a_seed_are_part_of_the_result(run, data):
+    result = run("eval", "str", "--data", data, "--limit", "12", "--seed", "3")
+    content = json.loads(result.stdout)
+    assert (content["limit"], content["seed"]) == (12, 3)
+    assert {score["count"] for score in content["scores"]} == {12}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (("eval", "sts", "--data", "none"), 1, "no file or folder none"),
+        (("eval", "sts"), 2, "Missing option '--data'"),
+        (("eval", "chess", "--data", "."), 2, "'chess' is not one of"),
+        (("eval", "report", "none.json"), 1, "none.json is not a results file"),
+        (("eval", "compare", "none.json", "none.json"), 1, "none.json is not a results file"),
+        (("eval", "sts", "--data", ".", "--lang", "klingonish"), 1, "unknown language 'klingonish'"),
+        (("eval", "passages", "--data", "none"), 1, "no file or folder none"),
+    ],
+)
+def test_mistakes_are_told_in_a_line(run, arguments, code, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert message in refusal(run(*arguments), code)
+
+
+def test_broken_data_is_named_or_left_out_and_said_in_the_result(run, data):
+    (data / "swe_test_with_labels.csv").write_text("PairID,Text\n1,x\n")
+    (data / "tatoeba.fin-eng.eng").write_text("one line\n")
+    assert "expected translations line by line" in refusal(run("eval", "bitext", "--data", data))
+    result = run("eval", "bitext", "str", "--data", data, "--skip-invalid")
+    assert result.exit_code == 0, result.output
+    notices = json.loads(result.stdout)["notices"]
+    assert any(notice.startswith("Left out Tatoeba en-fi:") for notice in notices)
+    assert "str: left out 1 sets for want of modules for sv." in notices
+
+
+def test_options_alone_lack_a_task(run):
+    result = run("eval", "--lang", "fi")
+    assert result.exit_code == 2
+    assert "Missing argument 'TASK...'" in result.stderr
+
+
+def test_help_names_tasks_and_commands(run):
+    shown = run("eval", "--help").stdout
+    for word in ("sts", "bitext", "retrieval", "mcqa", "report", "compare", "passages"):
+        assert word in shown
+    assert "--centre" in run("eval", "sts", "--help").stdout
