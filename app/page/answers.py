@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import streamlit as st
+from numpy.typing import NDArray
 
 from page import store
 from page.store import Version
 from xsearch import Hit, SearchResult
 from xsearch.collection.lookup import StoredDocument, find_document
+from xsearch.encoder import encoder_for
 from xsearch.languages import Detection, detect
+from xsearch.qa import OptionScores, score_options
 from xsearch.search import search
 from xsearch.search.highlight import best_sentences
+from xsearch.search.projection import Projection, project
 from xsearch.search.similar import more_like
 from xsearch.search.words import AnsweredWord, answering_words
 
@@ -72,3 +77,36 @@ def sentences(query: str, lang: str, hits: tuple[Hit, ...]) -> list[tuple[int, i
 def words(query: str, query_lang: str, text: str, text_lang: str) -> list[AnsweredWord]:
     """The words of the text that answer to those of the query."""
     return answering_words(query, text, query_lang=query_lang, text_lang=text_lang)
+
+
+@st.cache_data(max_entries=128, show_spinner=False)
+def vector(query: str, lang: str) -> NDArray[np.float32]:
+    """The query's (d,) unit vector in the shared space."""
+    return encoder_for(lang).encode([query], space="shared")[0]
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def projected(versions: tuple[Version, ...]) -> Projection:
+    """The map of the collections."""
+    return project([store.opened(version) for version in versions])
+
+
+@st.cache_data(max_entries=128, show_spinner=False)
+def chosen(
+    passage: str,
+    question: str,
+    options: tuple[str, ...],
+    passage_lang: str,
+    question_lang: str,
+    option_lang: str,
+) -> OptionScores:
+    """The scores of a question's options."""
+    return score_options(
+        passage,
+        question,
+        options,
+        lang=question_lang,
+        passage_lang=passage_lang,
+        option_lang=option_lang,
+        long_passages="best-window",
+    )

@@ -11,7 +11,7 @@ from xsearch import Hit
 from xsearch.search.words import AnsweredWord
 
 _TITLES = ("title", "headline", "heading")
-_EXCERPT = 480
+_EXCERPT, _BRIEF = 480, 240
 _LONGEST_VALUE = 60
 COLOURS = 6
 """How many query words have a colour of their own; further ones start again."""
@@ -25,6 +25,8 @@ def card(
     query: str = "",
     movement: str = "",
     several: bool = True,
+    brief: bool = False,
+    ranked: bool = True,
 ) -> str:
     """The card of a hit.
 
@@ -35,15 +37,17 @@ def card(
         query: the query that the words belong to.
         movement: how the rank differs from that in another list ("up 2"), for comparisons.
         several: hits come from several collections, so each says from which.
+        brief: a shorter excerpt, for narrow columns.
+        ranked: whether it has a rank and a score.
     """
     marks = [Mark(*sentence, "best", "the sentence nearest to the query")] if sentence else []
     marks += word_marks(words or [], query)
     legend = word_legend(words, query, hit.text) if words is not None else ""
+    rank = f'<div class="rank">{hit.rank}{_movement(movement)}</div>' if ranked else ""
+    text = _text(hit.text, marks, sentence, _BRIEF if brief else _EXCERPT, whole=words is not None)
+    heading = _heading(hit, several=several, ranked=ranked)
     return (
-        '<article class="hit">'
-        f'<div class="rank">{hit.rank}{_movement(movement)}</div><div class="body">'
-        f"{_heading(hit, several)}{legend}{_text(hit.text, marks, sentence, whole=words is not None)}{_facts(hit)}"
-        "</div></article>"
+        f'<article class="hit">{rank}<div class="body">{heading}{legend}{text}{_facts(hit)}</div></article>'
     )
 
 
@@ -94,16 +98,17 @@ def badge(lang: str) -> str:
     return f'<span class="badge" title="{escaped(store.language_name(lang))}">{escaped(lang)}</span>'
 
 
-def _heading(hit: Hit, several: bool) -> str:
+def _heading(hit: Hit, *, several: bool, ranked: bool) -> str:
     title = title_of(hit)
     shown = f'<h3 dir="auto" lang="{escaped(hit.lang)}">{escaped(title)}</h3>' if title else ""
     where = f'<span class="collection">{escaped(hit.collection)}</span>' if several else ""
     width = round(100 * min(max(hit.score, 0.0), 1.0), 1)
     score = (
-        f'<span class="score" title="cosine similarity; comparable only within one space">'
+        '<span class="score" title="cosine similarity; comparable only within one space">'
         f'<span class="bar"><span style="width:{width}%"></span></span>{hit.score:.3f}</span>'
     )
-    return f'<header>{shown}<div class="meta">{badge(hit.lang)}{where}{score}</div></header>'
+    meta = f"{badge(hit.lang)}{where}{score if ranked else ''}"
+    return f'<header>{shown}<div class="meta">{meta}</div></header>'
 
 
 def _movement(movement: str) -> str:
@@ -111,12 +116,14 @@ def _movement(movement: str) -> str:
     return f'<span class="move {escaped(kind)}">{escaped(movement)}</span>' if movement else ""
 
 
-def _text(text: str, marks: Sequence[Mark], sentence: tuple[int, int] | None, *, whole: bool) -> str:
+def _text(
+    text: str, marks: Sequence[Mark], sentence: tuple[int, int] | None, length: int, *, whole: bool
+) -> str:
     """The text, or an excerpt around the best sentence with the whole one to unfold."""
     full = marked(text, marks)
-    if whole or len(text) <= _EXCERPT * 1.25:
+    if whole or len(text) <= length * 1.25:
         return f'<p class="text" dir="auto">{full}</p>'
-    start, end = _excerpt(text, sentence or (0, 0))
+    start, end = _excerpt(text, sentence or (0, 0), length)
     inside = [
         Mark(mark.start - start, min(mark.end, end) - start, mark.style, mark.title)
         for mark in marks
@@ -130,14 +137,14 @@ def _text(text: str, marks: Sequence[Mark], sentence: tuple[int, int] | None, *,
     )
 
 
-def _excerpt(text: str, sentence: tuple[int, int]) -> tuple[int, int]:
-    """About 480 characters with the sentence in them, cut at spaces."""
-    start = 0 if sentence[1] <= _EXCERPT else max(0, sentence[0] - _EXCERPT // 4)
-    end = min(len(text), start + _EXCERPT)
+def _excerpt(text: str, sentence: tuple[int, int], length: int) -> tuple[int, int]:
+    """About `length` characters, the sentence among them, cut at spaces."""
+    start = 0 if sentence[1] <= length else max(0, sentence[0] - length // 4)
+    end = min(len(text), start + length)
     if start:
         start = max(start, text.find(" ", start, sentence[0]) + 1)
     if end < len(text):
-        end = max(text.rfind(" ", start, end), start + _EXCERPT // 2)
+        end = max(text.rfind(" ", start, end), start + length // 2)
     return start, end
 
 

@@ -115,9 +115,7 @@ def _hit(one: Fold, result: SearchResult, *, several: bool, words: bool) -> Delt
     place = st.empty()
     key = f"{hit.collection}/{hit.id}"
     with st.container(horizontal=True, key=f"act_{hit.rank}", gap="small"):
-        asked = words and st.toggle(
-            "Words", key=f"words_{key}", help="Which words answer to those of the query"
-        )
+        asked = words and st.toggle("Words", key=f"words_{key}")
         if st.button("More like this", key=f"like_{key}", type="tertiary"):
             st.query_params["like"] = key
             st.rerun()

@@ -65,8 +65,8 @@ def answering_words(query: str, text: str, *, query_lang: str, text_lang: str) -
     similarity = (context @ others.T + alone) / 2
     weights = _weights(asked, query, ours)
     return [
-        AnsweredWord(*place, _answers(similarity[which], theirs))
-        for which, place in enumerate(ours)
+        AnsweredWord(start, end, _answers(similarity[which], theirs))
+        for which, (start, end) in enumerate(ours)
         if weights[which] >= WEIGHTY
     ]
 
@@ -75,7 +75,7 @@ def _answers(similarity: NDArray[np.float32], places: Sequence[tuple[int, int]])
     """Those above the threshold that come close to the best one: the same word again, its synonyms."""
     best = float(similarity.max())
     return tuple(
-        Answer(*places[which], float(similarity[which]))
+        Answer(places[which][0], places[which][1], float(similarity[which]))
         for which in np.argsort(-similarity)
         if similarity[which] >= max(ANSWERS, best * _CLOSE)
     )
