@@ -6,6 +6,7 @@ normalised sum of its words' random vectors, plus as much of a vector of its lan
 
 from __future__ import annotations
 
+import functools
 import zlib
 from collections.abc import Collection, Mapping, Sequence
 
@@ -13,6 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 DIMENSION = 64
+NOUNS = [
+    *("cat", "dog", "house", "river", "winter", "summer", "lake", "forest"),
+    *("bread", "milk", "road", "bridge", "school", "letter", "market", "garden"),
+]
 
 
 class ConceptEncoder:
@@ -51,7 +56,9 @@ class ConceptEncoder:
         for row, text in enumerate(texts):
             for word in text.lower().split()[: self._max_words]:
                 vectors[row] += _direction(word.removeprefix(f"{lang}:").strip(".,?"))
-            vectors[row] += self._bias.get(lang, 0.0) * np.sqrt(len(text.split())) * _direction(f"language {lang}")
+            vectors[row] += (
+                self._bias.get(lang, 0.0) * np.sqrt(len(text.split())) * _direction(f"language {lang}")
+            )
         norms = np.linalg.norm(vectors, axis=1, keepdims=True)
         return vectors / np.maximum(norms, 1e-9)
 
@@ -61,6 +68,7 @@ def foreign(text: str, lang: str = "fi") -> str:
     return " ".join(f"{lang}:{word}" for word in text.split())
 
 
+@functools.cache
 def _direction(word: str) -> NDArray[np.float32]:
     rng = np.random.default_rng(zlib.crc32(word.encode()))
     vector = rng.normal(size=DIMENSION)

@@ -36,7 +36,7 @@ def test_the_generic_columns_are_read_from_every_format(tmp_path, suffix):
         path.write_text(
             f"passage,question,options,answer\nA cat sleeps.,Who sleeps?,{options},0\n".replace(
                 ",", separator
-            ).replace(f"cat\"\"{separator}", 'cat"",'),
+            ).replace(f'cat""{separator}', 'cat"",'),
             encoding="utf-8-sig",
         )
     (question,), _ = read(path)

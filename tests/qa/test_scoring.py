@@ -14,7 +14,9 @@ PASSAGE = "the cat drank milk by the river in winter"
 OPTIONS = ("bread", "milk", "forest")
 
 
-def asked(passage_lang: str = "en", question_lang: str = "en", option_lang: str = "en", **changes) -> Question:
+def asked(
+    passage_lang: str = "en", question_lang: str = "en", option_lang: str = "en", **changes
+) -> Question:
     def said(text: str, lang: str) -> str:
         return text if lang == "en" else foreign(text, lang)
 

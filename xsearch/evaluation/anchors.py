@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from xsearch.errors import EvaluationError
-from xsearch.evaluation.datasets import language_code
+from xsearch.evaluation.datasets import DIALECTS, language_code
 from xsearch.evaluation.results import Label
 from xsearch.languages import resolve
 from xsearch.qa.rows import InvalidRows, read_rows
@@ -25,6 +25,8 @@ THEIR_TASKS = {
 }
 """Our names of sets, and mteb's."""
 
+Key = tuple[str, str, str, str]
+
 COLUMNS = ("task", "split", "subset", "model", "metric", "score")
 
 
@@ -32,7 +34,7 @@ COLUMNS = ("task", "split", "subset", "model", "metric", "score")
 class Anchors:
     """Scores (in hundredths, as published) by task, split, subset in our codes, metric, and model."""
 
-    scores: Mapping[tuple[str, str, str, str], Mapping[str, float]]
+    scores: Mapping[Key, Mapping[str, float]]
     models: tuple[str, ...]
 
     def beside(self, label: Label, metric: str) -> Mapping[str, float]:
@@ -59,34 +61,32 @@ class Anchors:
 def read_anchors(path: Path) -> Anchors:
     """Reads a CSV file with the columns task, split, subset, model, metric, score.
 
-    A subset such as `fin-eng` counts as `fi-en`. Where several written codes mean one of ours (`arb` and `ary` are
-    both Arabic), the language's own code or else the first one stands for it, and the others keep theirs.
+    A subset such as `fin-eng` counts as `fi-en`. Where several written codes mean one of ours, the language's own
+    code stands for it, or else the first one; dialects keep their codes.
     """
-    own: dict[tuple[str, str, str, str], dict[str, float]] = {}
-    other: dict[tuple[str, str, str, str], dict[str, dict[str, float]]] = {}
+    exact: dict[Key, dict[str, float]] = {}
+    alias: dict[Key, dict[str, dict[str, float]]] = {}
     models: dict[str, None] = {}
     for row in read_rows(path, InvalidRows()):
         task, split, subset, model, metric = (row.text(name) for name in COLUMNS[:5])
         models[model] = None
-        score = row.number_in("score")
-        ours, exact = _our_subset(subset)
-        own.setdefault((task, split, subset, metric), {})[model] = score
-        if exact:
-            own.setdefault((task, split, ours, metric), {})[model] = score
+        ours, is_exact = _our_subset(subset)
+        key = (task, split, ours, metric)
+        if is_exact:
+            exact.setdefault(key, {})[model] = row.number_in("score")
         else:
-            other.setdefault((task, split, ours, metric), {}).setdefault(subset, {})[model] = score
+            alias.setdefault(key, {}).setdefault(subset, {})[model] = row.number_in("score")
     if not models:
         raise EvaluationError(f"{path} has no scores; expected the columns {', '.join(COLUMNS)}")
-    for key, by_subset in other.items():
-        own.setdefault(key, next(iter(by_subset.values())))
-    return Anchors(own, tuple(models))
+    first = {key: next(iter(by_subset.values())) for key, by_subset in alias.items()}
+    return Anchors(first | exact, tuple(models))
 
 
 def _our_subset(subset: str) -> tuple[str, bool]:
     """The subset in our codes, and whether it was written in codes of exactly these languages."""
     codes, exact = [], True
     for written in subset.split("-"):
-        code = language_code(written)
+        code = None if written in DIALECTS else language_code(written)
         if code is None:
             return subset, True
         exact = exact and written in (code, resolve(code).iso639_3)

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 Data = TypeVar("Data")
 
+DIALECTS = ("ary", "arq", "arz")
+"""Arabic that ISO 639-1 does not tell from the standard language; sets of it keep these codes as their names."""
+
 
 @dataclass(frozen=True)
 class Provenance:

@@ -15,7 +15,7 @@ import re
 from itertools import permutations
 from typing import TYPE_CHECKING
 
-from xsearch.evaluation.datasets import Candidate, SentencePairs, files_under, language_code, match_name
+from xsearch.evaluation.datasets import DIALECTS, Candidate, SentencePairs, files_under, language_code, match_name
 from xsearch.evaluation.layouts.pair_files import (
     PairFile,
     columns_file,
@@ -44,9 +44,6 @@ _STS17_TABBED = re.compile(r"STS\.(?P<left>[a-z]{2})-(?P<right>[a-z]{2})\.txt")
 _LANG_COLUMN = re.compile(r"(?P<split>test|dev|validation)\.(jsonl|parquet|csv)(\.gz)?")
 _NUMBERED = re.compile(r"sts-?(17|22)", re.IGNORECASE)
 
-# SemRel has Arabic in three forms that ISO 639-1 does not tell apart; the standard one (arb) is plain ar.
-_DIALECTS = ("ary", "arq")
-
 
 def find_similarity(root: Path) -> Iterator[Candidate[SentencePairs]]:
     """Semantic similarity sets under `root`."""
@@ -65,7 +62,7 @@ def find_relatedness(root: Path) -> Iterator[Candidate[SentencePairs]]:
             lang, subset, file = groups["lang"], groups["lang"], columns_file(path, "s1", "s2", "score")
         elif (match := _SEMREL_CSV.fullmatch(path.name)) and (code := language_code(match["code"])):
             groups, lang, file = match.groupdict(), code, one_column_file(path, "Text", "Score")
-            subset = match["code"] if match["code"] in _DIALECTS else lang
+            subset = match["code"] if match["code"] in DIALECTS else lang
         else:
             continue
         yield Candidate(

@@ -1,0 +1,133 @@
+"""Results on disk, the report that is made of them, and published scores beside it."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from tests.evaluation.conceptual import ConceptEncoder
+from xsearch.errors import EvaluationError
+from xsearch.evaluation import Results, Run, Settings, read_results, write_results
+from xsearch.evaluation.anchors import read_anchors
+from xsearch.evaluation.report import render
+from xsearch.evaluation.results import LengthScore, items_path
+
+ANCHORS = """task,split,subset,model,metric,score
+STSBenchmarkMultilingualSTS,test,fi,LaBSE,spearman,71.53
+STSBenchmarkMultilingualSTS,test,en,LaBSE,spearman,72.25
+Tatoeba,test,fin-eng,LaBSE,accuracy,97.1
+SemRel24STS,test,ary,LaBSE,spearman,37.63
+SemRel24STS,test,arb,LaBSE,spearman,51.0
+SemRel24STS,test,arb,mE5-small,spearman,52.0
+"""
+
+
+@pytest.fixture
+def results(data):
+    encoder = ConceptEncoder()
+    scores = Run(data, encoder, Settings(resamples=50)).measure(("sts", "bitext", "retrieval", "mcqa"))
+    return Results(
+        encoder="concepts", content_hashes=encoder.content_hashes(["en", "fi"]), date="2026-01-01T00:00:00+00:00",
+        command="xsearch eval sts --data data", version="0.1.0", seed=0, limit=None, scores=scores, notices=["a notice"],
+    )  # fmt: skip
+
+
+@pytest.fixture
+def anchors(tmp_path):
+    path = tmp_path / "anchors.csv"
+    path.write_text(ANCHORS, encoding="utf-8")
+    return read_anchors(path)
+
+
+def test_results_come_back_as_they_were_written(results, tmp_path):
+    path = tmp_path / "runs" / "fi.json"
+    write_results(results, path)
+    read = read_results(path, items=True)
+    for ours, theirs in zip(results.scores, read.scores, strict=True):
+        assert (ours.label, ours.metrics, ours.interval, ours.provenance) == (
+            theirs.label, theirs.metrics, theirs.interval, theirs.provenance,
+        )  # fmt: skip
+        np.testing.assert_array_equal(ours.items.values, theirs.items.values)
+        assert (ours.items.gold is None) == (theirs.items.gold is None)
+    assert read.content_hashes == results.content_hashes
+    assert read.scores[0].items.gold is not None
+
+
+def test_the_file_says_what_was_measured_with_what(results, tmp_path):
+    write_results(results, tmp_path / "fi.json")
+    content = json.loads((tmp_path / "fi.json").read_text())
+    assert {
+        "format",
+        "encoder",
+        "content_hashes",
+        "date",
+        "command",
+        "seed",
+        "limit",
+        "scores",
+    } <= content.keys()
+    score = content["scores"][0]
+    assert len(score["provenance"]["checksum"]) == 64
+    assert score["provenance"]["files"] == ["stsb_test_en.parquet"]
+
+
+def test_items_of_another_run_are_refused(results, tmp_path):
+    path = tmp_path / "fi.json"
+    write_results(results, path)
+    items_path(path).write_bytes(items_path(path).read_bytes() + b"\0")
+    with pytest.raises(EvaluationError, match="is not the file that fi.json was written with"):
+        read_results(path, items=True)
+    items_path(path).unlink()
+    with pytest.raises(EvaluationError, match="is missing"):
+        read_results(path, items=True)
+
+
+@pytest.mark.parametrize(
+    "content", ["{", "[]", '{"format": 9}', '{"format": 1}', '{"format": 1, "scores": [{}]}']
+)
+def test_files_that_are_no_results_are_refused(tmp_path, content):
+    path = tmp_path / "x.json"
+    path.write_text(content)
+    with pytest.raises(EvaluationError):
+        read_results(path)
+
+
+def test_the_report_sets_published_scores_beside_ours(results, anchors):
+    text = render([results], anchors, ("LaBSE",))
+    lines = text.splitlines()
+    finnish = next(line for line in lines if line.startswith("| sts | STSb test | fi |"))
+    assert finnish.endswith("| 71.5 |")
+    assert next(line for line in lines if "| Tatoeba test | fi-en |" in line).endswith("| 97.1 |")
+    assert next(line for line in lines if line.startswith("| bitext | Tatoeba test | en-fi |")).endswith(
+        "| – |"
+    )
+    mean = next(line for line in lines if line.startswith("| sts | STSb test | **mean across languages** |"))
+    assert mean.endswith("| – |")
+    assert "## Language bias in mixed pools" in text
+    assert "- a notice" in text
+    assert "xsearch eval sts --data data" in text
+
+
+def test_the_report_has_a_column_for_each_run(results):
+    other = replace(results, encoder="other", scores=results.scores[:1])
+    text = render([results, other])
+    assert "| concepts | other |" in text
+
+
+def test_the_report_breaks_scores_down_by_length(results):
+    parts = [LengthScore("under 50", 30, 0.9), LengthScore("100-199", 20, 0.5)]
+    longer = replace(results.scores[0], by_length=[LengthScore("50-99", 20, 0.7), *parts[1:]])
+    scores = [replace(results.scores[0], by_length=parts), longer]
+    table = render([replace(results, scores=scores)]).split("## By length of the text")[1]
+    assert "| under 50 characters | 50-99 characters | 100-199 characters |" in table
+    assert "| 90.0 (n=30) | – | 50.0 (n=20) |" in table
+    assert "| – | 70.0 (n=20) | 50.0 (n=20) |" in table
+
+
+def test_anchors_go_by_our_codes_and_keep_dialects_apart(anchors):
+    assert anchors.models == ("LaBSE", "mE5-small")
+    assert anchors.scores["SemRel24STS", "test", "ar", "spearman"] == {"LaBSE": 51.0, "mE5-small": 52.0}
+    assert anchors.scores["SemRel24STS", "test", "ary", "spearman"] == {"LaBSE": 37.63}
+    with pytest.raises(EvaluationError, match="no scores of GPT; there are some of LaBSE, mE5-small"):
+        anchors.select(["GPT"])

@@ -1,0 +1,90 @@
+"""Retrieval within and across languages, and what a mixed pool shows."""
+
+import pytest
+
+from tests.evaluation.conceptual import ConceptEncoder, foreign
+from xsearch.evaluation import Settings
+from xsearch.evaluation.centring import CentredEncoder, fit_means
+from xsearch.evaluation.datasets import Provenance, RetrievalSet
+from xsearch.evaluation.results import Label
+from xsearch.evaluation.retrieval import measure_retrieval
+
+LABEL = Label("retrieval", "XQuAD", "dev", "", (), "shared")
+SETTINGS = Settings(resamples=50)
+
+
+@pytest.fixture
+def parallel(sentences):
+    """Questions are half sentences, documents the sentences, both in two languages."""
+    texts = {str(number): text for number, text in enumerate(sentences)}
+    halves = {f"q{number}": " ".join(text.split()[:7]) for number, text in texts.items()}
+    return RetrievalSet(
+        queries={"en": halves, "fi": {key: foreign(text) for key, text in halves.items()}},
+        documents={"en": texts, "fi": {key: foreign(text) for key, text in texts.items()}},
+        relevant={f"q{number}": {number: 1} for number in texts},
+        provenance=Provenance((), ""),
+    )
+
+
+def measured(encoder, data, takes=lambda langs: True, settings=SETTINGS):
+    return {score.label.subset: score for score in measure_retrieval(encoder, data, LABEL, settings, takes)}
+
+
+def test_each_direction_and_each_mixed_pool_is_measured(parallel):
+    scores = measured(ConceptEncoder(), parallel)
+    assert set(scores) == {"en", "fi", "en-fi", "fi-en", "en-fi mixed pool", "fi-en mixed pool"}
+    assert scores["fi"].label.space == "native"
+    assert scores["en-fi"].label.space == "shared"
+    assert scores["en-fi"].value > 0.9
+    assert set(scores["en"].metrics) == {"ndcg@10", "recall@1", "recall@10", "recall@100", "mrr"}
+
+
+def test_only_directions_that_were_asked_for_are_measured(parallel):
+    scores = measured(ConceptEncoder(), parallel, takes=lambda langs: langs == ("fi", "en"))
+    assert set(scores) == {"fi-en", "fi-en mixed pool"}
+
+
+def test_without_bias_a_mixed_pool_costs_nothing_much(parallel):
+    scores = measured(ConceptEncoder(), parallel)
+    assert scores["en-fi mixed pool"].metrics["lost_to_query_language"] < 0.2
+
+
+def test_language_bias_shows_in_the_mixed_pool_and_centring_removes_it(
+    parallel, tmp_path, sentences, write_table
+):
+    biased = ConceptEncoder(bias={"en": 1.0, "fi": 1.0})
+    before = measured(biased, parallel)
+    assert before["en-fi mixed pool"].metrics["lost_to_query_language"] > 0.3
+    assert before["en-fi"].value > 0.7
+
+    write_table(tmp_path / "en-fi.parquet", [{"en": text, "xx": foreign(text)} for text in sentences])
+    means = fit_means(biased, tmp_path, {"en", "fi"})
+    for pivot in (None, "en"):
+        after = measured(CentredEncoder(biased, means, pivot), parallel)
+        assert after["en-fi mixed pool"].metrics["lost_to_query_language"] < 0.2
+        assert after["en-fi mixed pool"].value > before["en-fi mixed pool"].value + 0.1
+
+
+def test_centring_on_a_pivot_leaves_its_vectors_alone(tmp_path, sentences, write_table):
+    biased = ConceptEncoder(bias={"en": 1.0, "fi": 1.0})
+    write_table(tmp_path / "en-fi.parquet", [{"en": text, "xx": foreign(text)} for text in sentences])
+    centred = CentredEncoder(biased, fit_means(biased, tmp_path, {"en", "fi"}), "en")
+    plain = biased.encode(sentences, lang="en", space="shared")
+    assert centred.encode(sentences, lang="en", space="shared") == pytest.approx(plain, abs=1e-6)
+    native = centred.encode(["fi:cat"], lang="fi", space="native")
+    assert native == pytest.approx(biased.encode(["fi:cat"], lang="fi", space="native"))
+
+
+def test_known_items_are_not_searched_in_their_own_language(parallel):
+    items = RetrievalSet(
+        parallel.documents, parallel.documents, {key: {key: 1} for key in parallel.documents["en"]},
+        parallel.provenance, known_items=True,
+    )  # fmt: skip
+    scores = measured(ConceptEncoder(), items)
+    assert set(scores) == {"en-fi", "fi-en", "en-fi mixed pool", "fi-en mixed pool"}
+    assert scores["en-fi mixed pool"].metrics["recall@1"] > 0.9  # the query itself is not in its pool
+
+
+def test_a_limit_measures_fewer_queries_against_all_documents(parallel):
+    scores = measured(ConceptEncoder(), parallel, settings=Settings(limit=20, resamples=50))
+    assert scores["en"].count == 20
