@@ -37,13 +37,14 @@ class Filter:
     def __init__(self, segments: tuple[Segment, ...], columns: tuple[ColumnRecord, ...]) -> None:
         self._segments = segments
         self._metadata = [column.name for column in columns]
+        taken = {name.lower() for name in self._metadata}
+        self._aliases = {alias: source for alias, source in _ALIASES.items() if alias not in taken}
         self._lock = threading.Lock()
 
     @property
     def columns(self) -> list[str]:
         """The names that an expression may use."""
-        taken = {name.lower() for name in self._metadata}
-        return [*self._metadata, *(alias for alias in _ALIASES if alias not in taken)]
+        return [*self._metadata, *self._aliases]
 
     def keys(self, where: str | None, lang: str | None = None) -> NDArray[np.int64]:
         """The ascending keys of the documents (deleted ones too) in `lang`, if given, for which `where` is true.
@@ -67,9 +68,9 @@ class Filter:
                 raise QueryError(
                     f"the filter {where!r} ran for {SECONDS} s and was stopped; simplify it"
                 ) from None
-            except duckdb.IOException as error:
-                raise FileNotFoundError(2, str(error), self._segments[0].parquet_path) from error
             except duckdb.Error as error:
+                for segment in self._segments:
+                    segment.parquet_path.stat()
                 raise self._refusal(str(where), str(error).splitlines()[0]) from None
             finally:
                 alarm.cancel()
@@ -143,11 +144,7 @@ class Filter:
         selects = []
         for columns, group in groupby(self._segments, held):
             files = ", ".join(_literal(str(segment.parquet_path)) for segment in group)
-            fields = [
-                KEY,
-                LANG,
-                *(f"{source} AS {alias}" for alias, source in _ALIASES.items() if alias in self.columns),
-            ]
+            fields = [KEY, LANG, *(f"{source} AS {alias}" for alias, source in self._aliases.items())]
             fields += [
                 _quoted(name) if name in columns else f"NULL AS {_quoted(name)}" for name in self._metadata
             ]

@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -179,8 +181,7 @@ def read_manifest(folder: Path) -> Manifest:
         if body.pop("checksum", None) != _checksum(body):
             raise ValueError("its checksum does not fit its content")
         manifest = from_json(Manifest, body)
-        for name in manifest.files():
-            _refuse_outside(name)
+        _check(manifest)
     except (ValueError, RecursionError) as error:
         raise CollectionError(
             f"{path} is damaged: {error}; restore it from a backup or index the corpus again"
@@ -194,6 +195,26 @@ def _refuse_newer(path: Path, version: object) -> None:
             f"{path} has format {version}, written by a newer xsearch; this one reads up to format {FORMAT}: "
             "upgrade xsearch, or index the corpus again with this one"
         )
+
+
+def _check(manifest: Manifest) -> None:
+    """Refuse what would lead outside the folder or make no sense, although every type is right."""
+    for name in manifest.files():
+        _refuse_outside(name)
+    if not manifest.spaces or set(manifest.spaces) - {"shared", "native"} or manifest.dimension < 1:
+        raise ValueError(f"it names the spaces {manifest.spaces} of {manifest.dimension} dimensions")
+    _check_folders(manifest.segments, manifest.next_key)
+    _check_folders(manifest.parts, manifest.next_key)
+
+
+def _check_folders(records: Sequence[SegmentRecord | PartRecord], end: int) -> None:
+    next_key = 0
+    for record in records:
+        if not re.fullmatch(r"\d{8}-\d+", record.name):
+            raise ValueError(f"it names a folder {record.name!r}")
+        if not next_key <= record.first_key <= record.last_key < end or record.rows < 1:
+            raise ValueError(f"the keys of {record.name} are out of order")
+        next_key = record.last_key + 1
 
 
 def _refuse_outside(name: str) -> None:

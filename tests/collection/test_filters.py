@@ -1,0 +1,157 @@
+import os
+
+import pyarrow as pa
+import pytest
+
+from tests.stored import FakeEncoder, create, put, random_vectors
+from xsearch.collection import Collection
+from xsearch.errors import QueryError
+
+
+def ids(collection, where, k=200):
+    return {hit.id for hit in collection.search("x", lang="fi", k=k, where=where)}
+
+
+@pytest.mark.parametrize(
+    ("where", "expected"),
+    [
+        ("year > 2020", {f"d{n}" for n in range(100) if n % 25 > 20}),
+        ("year BETWEEN 2001 AND 2002 AND topic = 'law'", {"d2", "d26", "d52", "d76"}),
+        ("year IN (2003) OR id = 'd50'", {"d3", "d28", "d53", "d78", "d50"}),
+        ("text LIKE 'teksti 1 %'", {"d1"}),
+        ("lang = 'sv'", set()),
+        ("YEAR = 2000 AND upper(\"Topic\") = 'LAW' -- even ones", {"d0", "d50"}),
+        ("CASE WHEN year = 2001 THEN id = 'd1' ELSE false END", {"d1"}),
+        ("CAST(year AS VARCHAR) = '2001' AND id <> 'd1'", {"d26", "d51", "d76"}),
+        ("topic IS NULL", set()),
+    ],
+)
+def test_only_documents_for_which_the_condition_is_true_come_back(news, where, expected):
+    assert ids(news, where) == expected
+
+
+def test_k_results_come_back_whenever_k_exist(news):
+    assert len(news.search("x", lang="fi", k=4, where="year = 2001")) == 4
+    assert len(news.search("x", lang="fi", k=5, where="year = 2001")) == 4
+
+
+def test_deleted_and_replaced_documents_do_not_pass(news):
+    news.delete(ids=["d1"])
+    put(news, 26, 27, upsert=True)
+    assert ids(news, "year = 2001") == {"d26", "d51", "d76"}
+    assert ids(news, "id = 'd26'") == {"d26"}
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        "",
+        "   ",
+        "year > 2000; DROP TABLE documents",
+        "year > 2000) OR (1 = 1",
+        "year > 2000] OR [1 = 1",
+        "1) FROM documents UNION SELECT (2",
+        "true) FROM read_text('/etc/passwd') WHERE (true",
+        "(SELECT 1) = 1",
+        "EXISTS (SELECT 1 FROM documents)",
+        "year IN (SELECT 1)",
+        "id IN (SELECT content FROM read_text('/etc/passwd'))",
+        "read_text('/etc/passwd') = ''",
+        "read_csv('/etc/passwd') = ''",
+        "getenv('HOME') = ''",
+        "random() < 0.5",
+        "nextval('s') > 1",
+        "row_number() OVER () > 1",
+        "count(*) > 1",
+        "year > ?",
+        "COLUMNS(*) > 1",
+        "*",
+        "year, 1",
+        "yeer > 2000",
+        "year > ",
+        "year > 2000 /*",
+        "year > 2000 LIMIT 1",
+        "year = 'soon'",
+        "ATTACH 'x.db'",
+        "COPY documents TO '/tmp/stolen.csv'",
+        "INSTALL httpfs",
+        "(" * 3000 + "true" + ")" * 3000,
+        "true OR " * 3000 + "true",
+        "len(repeat('a', 3000000000000)) > 1",
+        "\x00",
+    ],
+)
+def test_anything_but_one_harmless_expression_is_refused_with_the_columns_named(news, where):
+    with pytest.raises(QueryError, match=r"year, topic, id, lang, text|too long|more than one expression"):
+        news.search("x", lang="fi", where=where)
+
+
+def test_the_connection_itself_is_locked_down(news):
+    """Behind the check of the expression stands a database that could not do harm if one slipped through."""
+    import duckdb
+
+    from xsearch.collection.filters import Filter
+    from xsearch.collection.snapshot import open_snapshot
+
+    snapshot = open_snapshot(news.path)
+    connection = Filter(snapshot.segments, snapshot.manifest.columns)._connection
+    for statement in (
+        "SELECT * FROM read_text('/etc/passwd')",
+        "SELECT * FROM read_csv('https://example.org/x.csv')",
+        "COPY (SELECT 1) TO '/tmp/xsearch-stolen.csv'",
+        "ATTACH '/tmp/xsearch-stolen.db'",
+        "INSTALL httpfs",
+        "LOAD httpfs",
+        "SET enable_external_access = true",
+        "SET memory_limit = '100GB'",
+        "RESET lock_configuration",
+    ):
+        with pytest.raises(duckdb.Error):
+            connection.execute(statement)
+
+
+def test_a_filter_that_runs_too_long_is_stopped(news, monkeypatch):
+    monkeypatch.setattr("xsearch.collection.filters.SECONDS", 0.2)
+    endless = "list_sum([i * j FOR i IN range(100000) FOR j IN range(100000)]) > year"
+    slow = "regexp_replace(repeat('ab', 50000000), '(a|b)+$', year::VARCHAR) = list_reduce(range(3000000), (a, b) -> a + b)"
+    for where in (endless, slow):
+        with pytest.raises(QueryError):
+            news.search("x", lang="fi", where=where)
+    assert len(ids(news, "year = 2001")) == 4
+
+
+def test_strange_column_names_and_paths_work(tmp_path):
+    collection = create(tmp_path / 'o\'[x]* "é"')
+    metadata = pa.table({'we"ird, name': [1, 2], "select": ["a", "b"], "päivä": [3, 4]})
+    collection.add(
+        ["a", "b"], ["t", "u"], lang="fi", vectors={"shared": random_vectors(2)}, metadata=metadata
+    )
+    assert ids(collection, '"we""ird, name" = 2 AND "select" = \'b\' AND päivä = 4') == {"b"}
+
+
+def test_a_metadata_column_called_like_ours_is_the_one_that_is_meant(empty):
+    metadata = pa.table({"id": [7, 8], "Text": ["x", "y"]})
+    empty.add(["a", "b"], ["t", "u"], lang="fi", vectors={"shared": random_vectors(2)}, metadata=metadata)
+    assert ids(empty, "id = 8 AND text = 'y' AND lang = 'fi'") == {"b"}
+
+
+def test_a_long_open_reader_filters_on_after_its_files_were_compacted_away(news):
+    reader = Collection.open(news.path, encoder_for=FakeEncoder)
+    news.delete(ids=["d1"])
+    news.compact()
+    assert ids(reader, "year = 2001") == {"d26", "d51", "d76"}
+
+
+def test_a_query_without_a_condition_does_not_import_duckdb(news):
+    import subprocess
+    import sys
+
+    code = f"""
+import sys
+from xsearch.collection import Collection
+collection = Collection.open({str(news.path)!r})
+assert collection.search_vectors([[1.0] * 32], k=3)[0][0].text
+heavy = {{"duckdb", "pyarrow", "torch", "onnxruntime", "pandas", "filelock"}} & set(sys.modules)
+assert not heavy, heavy
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
