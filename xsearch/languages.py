@@ -7,11 +7,10 @@ and older or bibliographic codes (``fre``) as other names.
 
 from __future__ import annotations
 
-import difflib
 import functools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib import resources
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from xsearch.errors import LanguageError
@@ -20,6 +19,8 @@ if TYPE_CHECKING:
     from py3langid.langid import LanguageIdentifier
 
 AUTO = "auto"
+
+_TABLE = Path(__file__).with_name("languages.tsv")
 
 # When another language is this many times likelier than every candidate, the query is refused: at the first
 # factor if the detector is also sure of that language, at the second (another script) whatever it is. Short
@@ -56,6 +57,8 @@ def resolve(name: str) -> Language:
     found = names.get(wanted) or names.get(wanted.replace("_", "-").split("-")[0])
     if found is not None:
         return found
+    import difflib  # only to refuse: every start would pay for it
+
     close = difflib.get_close_matches(wanted, names, n=3, cutoff=0.7)
     known = dict.fromkeys(f"{names[match].code} ({names[match].name})" for match in close)
     hint = "give an ISO 639 code (fi, fin) or an English name (Finnish)"
@@ -106,7 +109,7 @@ def _rules_out(other: float, best: float) -> bool:
 @functools.cache
 def _names() -> Mapping[str, Language]:
     """Every code and name in lower case, codes before names so that a name never hides a code."""
-    table = resources.files("xsearch").joinpath("languages.tsv").read_text(encoding="utf-8")
+    table = _TABLE.read_text(encoding="utf-8")
     rows = [line.split("\t") for line in table.splitlines()[1:]]
     by_code: dict[str, Language] = {}
     by_name: dict[str, Language] = {}
