@@ -1,7 +1,8 @@
 """A stand-in for trained modules, which tests cannot train: it reads made-up languages perfectly.
 
-A word is a concept, with the language in front in any language but English: `house`, `fi:house`. A text is the
-normalised sum of its words' random vectors, plus as much of a vector of its language as the test asks for.
+A word is a concept, with the language in front in any language but English: `house`, `fi:house`. A text is
+the normalised sum of its words' random vectors, plus as much of a vector of its language as the test asks
+for.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ def sentences():
 
 @pytest.fixture(scope="session")
 def scored(sentences):
-    """Pairs of sentences with a gold score: how many nouns they share, and a little that tells pairs apart."""
+    """Pairs of sentences, scored by how many nouns they share and a little that tells pairs apart."""
     rng = np.random.default_rng(3)
     pairs = []
     for number, left in enumerate(sentences):

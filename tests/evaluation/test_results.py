@@ -28,9 +28,16 @@ def results(data):
     encoder = ConceptEncoder()
     scores = Run(data, encoder, Settings(resamples=50)).measure(("sts", "bitext", "retrieval", "mcqa"))
     return Results(
-        encoder="concepts", content_hashes=encoder.content_hashes(["en", "fi"]), date="2026-01-01T00:00:00+00:00",
-        command="xsearch eval sts --data data", version="0.1.0", seed=0, limit=None, scores=scores, notices=["a notice"],
-    )  # fmt: skip
+        encoder="concepts",
+        content_hashes=encoder.content_hashes(["en", "fi"]),
+        date="2026-01-01T00:00:00+00:00",
+        command="xsearch eval sts --data data",
+        version="0.1.0",
+        seed=0,
+        limit=None,
+        scores=scores,
+        notices=["a notice"],
+    )
 
 
 @pytest.fixture

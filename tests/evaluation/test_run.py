@@ -21,11 +21,13 @@ def test_every_task_runs_on_one_folder(data):
     scores, run = measured(data, "sts", "str", "bitext", "retrieval", "mcqa")
     assert run.notices == []
     assert set(scores) == {
-        ("STSb", "en", "shared"), ("STSb", "fi", "native"), ("STSb", "en-fi", "shared"), ("STSb", "fi-en", "shared"),
+        ("STSb", "en", "shared"), ("STSb", "fi", "native"),
+        ("STSb", "en-fi", "shared"), ("STSb", "fi-en", "shared"),
         ("SemRel", "fi", "native"),
         ("Tatoeba", "en-fi", "shared"), ("Tatoeba", "fi-en", "shared"),
         ("held-out long pairs", "en-fi", "shared"), ("held-out long pairs", "fi-en", "shared"),
-        ("held-out long pairs", "en-fi mixed pool", "shared"), ("held-out long pairs", "fi-en mixed pool", "shared"),
+        ("held-out long pairs", "en-fi mixed pool", "shared"),
+        ("held-out long pairs", "fi-en mixed pool", "shared"),
         ("XCOPA", "fi", "native"),
     }  # fmt: skip
     assert scores["STSb", "en-fi", "shared"].value > 0.8

@@ -35,9 +35,13 @@ def checkpoint(folder, kind):
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     tokenizer.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
     hf = transformers.PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, pad_token="[PAD]", unk_token="[UNK]", cls_token="[CLS]", sep_token="[SEP]",
+        tokenizer_object=tokenizer,
+        pad_token="[PAD]",
+        unk_token="[UNK]",
+        cls_token="[CLS]",
+        sep_token="[SEP]",
         model_max_length=32,
-    )  # fmt: skip
+    )
     if kind == "xlm-r":
         config = transformers.XLMRobertaConfig(
             vocab_size=len(words), max_position_embeddings=40, type_vocab_size=1, pad_token_id=0, **SIZES

@@ -1,5 +1,7 @@
 """Windows of long passages."""
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,7 +17,7 @@ def test_a_short_passage_is_its_own_window():
 def test_windows_cover_every_sentence_and_neighbours_meet_in_one():
     found = windows(" ".join(SENTENCES), width=120)
     assert all(len(window) <= 130 for window in found)
-    for first, second in zip(SENTENCES, SENTENCES[1:], strict=False):
+    for first, second in pairwise(SENTENCES):
         assert any(first in window and second in window for window in found)
 
 

@@ -49,8 +49,8 @@ class _TaskOrCommand(click.Group):
 def evaluate() -> None:
     """Measure modules, or other encoders, on published tasks.
 
-    TASK is sts (similarity), str (relatedness), bitext, retrieval or mcqa (multiple-choice questions). Their options
-    are those of the command run.
+    TASK is sts (similarity), str (relatedness), bitext, retrieval or mcqa (multiple-choice questions).
+    Their options are those of the command run.
 
     \b
     xsearch eval sts bitext --lang fi --data DATA -o fi.json
@@ -93,7 +93,7 @@ def evaluate() -> None:
 @click.option(
     "--centre",
     type=click.Path(path_type=Path),
-    help="Measure pairs of languages again with each language's mean taken out, fitted on the parallel text here.",
+    help="Measure pairs of languages again without each language's mean, fitted on the parallel text here.",
 )
 @click.option(
     "--centre-on", help="Put this language's mean in the place of the others' instead of the origin."
@@ -125,9 +125,9 @@ def run(
 ) -> None:
     """Measure an encoder on one task or several.
 
-    The results are JSON: every score with its 95 % bootstrap interval, its breakdown by length, the checksum of its
-    data and the content hashes of the modules. With -o the value of each item is kept beside them, for
-    `xsearch eval compare`.
+    The results are JSON: every score with its 95 % bootstrap interval, its breakdown by length, the
+    checksum of its data and the content hashes of the modules. With -o the value of each item is kept
+    beside them, for `xsearch eval compare`.
     """
     from xsearch.evaluation import Run, Settings, load_encoder, write_results
     from xsearch.evaluation.cached_encoder import CachedEncoder

@@ -69,8 +69,9 @@ def compare(first: Path, second: Path, resamples: int, seed: int) -> None:
 def passages(data: Path, langs: tuple[str, ...], encoder_name: str, skip_invalid: bool, device: str) -> None:
     """Compare long passages as a whole with their best window.
 
-    Takes the multiple-choice questions in DATA that have long passages, and makes such questions of the parallel
-    paragraphs there. Meant for development data: what it shows decides the default of --long-passages.
+    Takes the multiple-choice questions in DATA that have long passages, and makes such questions of the
+    parallel paragraphs there. Meant for development data: what it shows decides the default of
+    --long-passages.
     """
     from xsearch.evaluation import load_encoder
     from xsearch.evaluation.cached_encoder import CachedEncoder

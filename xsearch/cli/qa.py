@@ -60,8 +60,9 @@ def qa(
     """Answer the multiple-choice questions in FILE.
 
     FILE is Parquet, JSONL or CSV with the columns passage, question, options (a list) and optionally answer
-    (0-based), or has the columns of Belebele or XCOPA. Columns lang, passage_lang, question_lang and option_lang
-    win over the options of those names. Within one language the native space is used, otherwise the shared one.
+    (0-based), or has the columns of Belebele or XCOPA. Columns lang, passage_lang, question_lang and
+    option_lang win over the options of those names. Within one language the native space is used, otherwise
+    the shared one.
 
     Prints a JSON line for each question and one with the summary.
     """

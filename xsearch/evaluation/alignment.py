@@ -1,7 +1,7 @@
 """Joins translations of one scored set whose files lost different rows.
 
-The dev files of STSb hold the same pairs in the same order in every language, but each lacks a few rows. The gold
-scores, which are the same in all languages, tell which rows belong together.
+The dev files of STSb hold the same pairs in the same order in every language, but each lacks a few rows.
+The gold scores, which are the same in all languages, tell which rows belong together.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ def align_by_gold(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """The row numbers in `left` and in `right` (both of one length) that hold the same pair.
 
-    Both files must keep the order of the original. At the ends of a run, a row was lost on one side; where it had
-    the same score as its neighbour, either of the two may be the lost one, so the rows at the ends that share the
-    end's score are left out. Files that are equal throughout are joined completely.
+    Both files must keep the order of the original. At the ends of a run, a row was lost on one side; where
+    it had the same score as its neighbour, either of the two may be the lost one, so the rows at the ends
+    that share the end's score are left out. Files that are equal throughout are joined completely.
     """
     if len(left) == len(right) and np.array_equal(left, right):
         return np.arange(len(left)), np.arange(len(right))

@@ -61,8 +61,8 @@ class Anchors:
 def read_anchors(path: Path) -> Anchors:
     """Reads a CSV file with the columns task, split, subset, model, metric, score.
 
-    A subset such as `fin-eng` counts as `fi-en`. Where several written codes mean one of ours, the language's own
-    code stands for it, or else the first one; dialects keep their codes.
+    A subset such as `fin-eng` counts as `fi-en`. Where several written codes mean one of ours, the
+    language's own code stands for it, or else the first one; dialects keep their codes.
     """
     exact: dict[Key, dict[str, float]] = {}
     alias: dict[Key, dict[str, dict[str, float]]] = {}

@@ -57,7 +57,7 @@ def bitext_accuracy(source: NDArray[np.float32], target: NDArray[np.float32]) ->
 def nearest(
     source: NDArray[np.float32], target: NDArray[np.float32], *, margin: bool = False
 ) -> NDArray[np.int64]:
-    """For each source vector (n, d) the row of the best target vector (m, d), by cosine or by the margin ratio."""
+    """For each source vector (n, d) the row of the best target vector (m, d), by cosine or margin."""
     found = np.empty(len(source), dtype=np.int64)
     backward = _neighbourhood(target, source) if margin else np.empty(0, dtype=np.float32)
     for start in range(0, len(source), _BLOCK):
@@ -113,5 +113,5 @@ def _top_mean(similarity: NDArray[np.float32]) -> NDArray[np.float32]:
 def _check(source: NDArray[np.float32], target: NDArray[np.float32]) -> None:
     if source.shape != target.shape or source.ndim != 2 or not len(source):
         raise ValueError(
-            f"got arrays of shape {source.shape} and {target.shape}; expected two of the same shape (n, d), n at least 1"
+            f"got arrays of shape {source.shape} and {target.shape}; expected two of one shape (n, d), n > 0"
         )

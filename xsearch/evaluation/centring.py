@@ -1,8 +1,8 @@
-"""Takes the mean of each language out of its vectors, so that texts do not attract each other by language alone.
+"""Takes the mean of each language out of its vectors, so that language alone attracts no texts.
 
-Fitted on text of each language (training data, not the data that is measured). Where a pivot language is named, its
-mean is put in the place of the others', which leaves the pivot's own vectors as they are: collections in it need not
-be encoded again.
+Fitted on text of each language (training data, not the data that is measured). Where a pivot language is
+named, its mean is put in the place of the others', which leaves the pivot's own vectors as they are:
+collections in it need not be encoded again.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class CentredEncoder:
     def encode(
         self, texts: Sequence[str], *, lang: str, space: str, role: Role = "document"
     ) -> NDArray[np.float32]:
-        """Encodes, moves the vectors of the shared space by the mean of their language, and normalises them."""
+        """Encodes, and moves the vectors of the shared space by the mean of their language."""
         vectors = self._encoder.encode(texts, lang=lang, space=space, role=role)
         if space != "shared" or lang not in self._means:
             return vectors
@@ -64,7 +64,7 @@ class CentredEncoder:
 def fit_means(
     encoder: SentenceEncoder, root: Path, langs: Container[str], *, per_file: int = 2000, seed: int = 0
 ) -> dict[str, NDArray[np.float32]]:
-    """The mean vector (d,) of each language in the shared space, from a sample of each parallel file under `root`.
+    """The mean vector (d,) of each language in the shared space, from samples of parallel files.
 
     Only files whose two languages are both among `langs` and can be encoded are used.
 

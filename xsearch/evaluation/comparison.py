@@ -10,7 +10,7 @@ import numpy as np
 from xsearch.errors import EvaluationError
 from xsearch.evaluation.measure import main_metric
 from xsearch.evaluation.metrics import Interval, required, row_spearman
-from xsearch.evaluation.report import hundredths, markdown_table
+from xsearch.evaluation.report import difference, hundredths, markdown_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,7 +24,7 @@ FEWEST_ITEMS = 10
 
 @dataclass(frozen=True)
 class Comparison:
-    """The main metric of two encoders on the same items, and the difference (second minus first) with its certainty.
+    """The main metric of two encoders on the same items, and how sure their difference is.
 
     `p` is the two-sided probability, under resampling, of a difference on the other side of 0.
     """
@@ -88,7 +88,7 @@ def render_comparison(comparisons: Sequence[Comparison], first: str, second: str
             str(item.count),
             hundredths(item.first),
             hundredths(item.second),
-            f"{100 * item.difference:+.1f} [{100 * item.interval.low:+.1f}, {100 * item.interval.high:+.1f}]",
+            difference(item.difference, item.interval),
             f"{item.p:.3f}",
         )
         for item in comparisons

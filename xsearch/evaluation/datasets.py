@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 Data = TypeVar("Data")
 
 DIALECTS = ("ary", "arq", "arz")
-"""Arabic that ISO 639-1 does not tell from the standard language; sets of it keep these codes as their names."""
+"""Arabic that ISO 639-1 does not tell from the standard language; sets of it keep these codes."""
 
 
 @dataclass(frozen=True)
 class Provenance:
-    """The files that a set was read from, the SHA-256 of their bytes, the rows left out, and what else to know."""
+    """The files of a set, the SHA-256 of their bytes, the rows left out, and what else to know."""
 
     files: tuple[str, ...]
     checksum: str
@@ -61,9 +61,9 @@ class Bitext:
 class RetrievalSet:
     """Queries and documents in one or more languages, joined by ids that are the same in all of them.
 
-    `queries[lang][query_id]` and `documents[lang][document_id]` are texts; `relevant[query_id][document_id]` is a
-    grade above 0. `known_items` says that a query is itself a document in its own language, so that searching
-    within one language would only find the query.
+    `queries[lang][query_id]` and `documents[lang][document_id]` are texts;
+    `relevant[query_id][document_id]` is a grade above 0. `known_items` says that a query is itself a
+    document in its own language, so that searching within one language would only find the query.
     """
 
     queries: Mapping[str, Mapping[str, str]]
@@ -133,7 +133,7 @@ def match_name(pattern: re.Pattern[str], path: Path) -> dict[str, str] | None:
 
 
 def read_lines(path: Path) -> list[str]:
-    """The lines of a UTF-8 text file; only line feeds end a line, as translations may hold other separators."""
+    """The lines of a UTF-8 file; only line feeds end a line: translations may hold other separators."""
     try:
         with open_text(path) as handle:
             lines = handle.read().split("\n")

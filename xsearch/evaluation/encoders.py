@@ -24,9 +24,10 @@ def load_encoder(
     query_prompt: str = "",
     document_prompt: str = "",
 ) -> SentenceEncoder:
-    """The installed modules; the modules with one of them replaced, for a module's folder; or any other model.
+    """The installed modules; these with one replaced, for a module's folder; or any other model.
 
-    A sentence-transformers model is given by its name or its folder. `name` is what results are reported under.
+    A sentence-transformers model is given by its name or its folder. `name` is what results are reported
+    under.
 
     Raises:
         ModuleError: a module folder that is damaged.

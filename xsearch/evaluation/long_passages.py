@@ -1,8 +1,8 @@
 """Is a long passage better compared as a whole, or by its best window? Measured on development data.
 
-Questions with long passages are rare in public development sets, so they are also made from parallel paragraphs:
-neighbouring paragraphs form one passage, and the options are the translation of one of them and of paragraphs from
-further down. The module's maximum length cuts the whole passage, as it does in use.
+Questions with long passages are rare in public development sets, so they are also made from parallel
+paragraphs: neighbouring paragraphs form one passage, and the options are the translation of one of them and
+of paragraphs from further down. The module's maximum length cuts the whole passage, as it does in use.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from xsearch.errors import EvaluationError
 from xsearch.evaluation.comparison import paired_bootstrap
 from xsearch.evaluation.layouts import LONG_PAIRS, find_bitext, find_questions
 from xsearch.evaluation.mcqa import right_answers
-from xsearch.evaluation.report import hundredths, markdown_table
+from xsearch.evaluation.report import difference, hundredths, markdown_table
 from xsearch.evaluation.results import Items
 from xsearch.evaluation.run import Selection
 from xsearch.qa.question import Question, SideLanguages
@@ -37,7 +37,7 @@ FEWEST_QUESTIONS = 20
 
 @dataclass(frozen=True)
 class PassageComparison:
-    """Accuracy with the whole passage and with its best window on the same questions; difference with 95 % interval."""
+    """Accuracy with whole passages and with best windows, and the 95 % interval of the difference."""
 
     name: str
     count: int
@@ -83,8 +83,8 @@ def compare_passages_in(
     comparisons = [comparison for comparison in found if comparison is not None]
     if not comparisons:
         raise EvaluationError(
-            f"{root} has no set with {FEWEST_QUESTIONS} questions about long passages in languages that can be encoded; "
-            "give a folder with such questions, or with files such as en-fi-long.parquet"
+            f"{root} has no set of {FEWEST_QUESTIONS} questions about long passages in languages that can be "
+            "encoded; give a folder with such questions, or with files such as en-fi-long.parquet"
         )
     return comparisons
 
@@ -111,7 +111,7 @@ def render_passages(comparisons: Sequence[PassageComparison]) -> str:
             str(item.count),
             hundredths(item.whole),
             hundredths(item.best_window),
-            f"{100 * (item.best_window - item.whole):+.1f} [{100 * item.interval.low:+.1f}, {100 * item.interval.high:+.1f}]",
+            difference(item.best_window - item.whole, item.interval),
             f"{item.p:.3f}",
         )
         for item in comparisons
@@ -122,10 +122,10 @@ def render_passages(comparisons: Sequence[PassageComparison]) -> str:
 def questions_from_paragraphs(
     paragraphs: Sequence[str], options: Sequence[str], langs: SideLanguages, *, width: int = 3 * WINDOW_WIDTH
 ) -> list[Question]:
-    """A question for each paragraph that has a long passage around it; `options[i]` says what `paragraphs[i]` says.
+    """A question for each paragraph with a long passage around it; `options[i]` translates `paragraphs[i]`.
 
-    The wrong options belong to the paragraphs that follow the passage, which in files sorted by source are about
-    similar things.
+    The wrong options belong to the paragraphs that follow the passage, which in files sorted by source are
+    about similar things.
     """
     questions = []
     start = 0

@@ -1,4 +1,4 @@
-"""What the tasks share: the settings of a run, the space to measure in, and building a score from its items."""
+"""What the tasks share: the settings of a run, the space to measure in, and scores made of items."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SpaceChoice = Literal["auto", "native", "shared", "both"]
 
 @dataclass(frozen=True)
 class Settings:
-    """How to measure. `limit` takes a random sample of that many items of each set, the same for every encoder."""
+    """How to measure. `limit` takes a random sample of each set, the same for every encoder."""
 
     space: SpaceChoice = "auto"
     limit: int | None = None
@@ -53,7 +53,8 @@ def make_score(
 ) -> Score:
     """A score with its interval and its breakdown by length.
 
-    With gold scores in the items the main metric is Spearman's correlation, otherwise the mean of their values.
+    With gold scores in the items the main metric is Spearman's correlation, otherwise the mean of their
+    values.
     """
     value = main_metric(items)
     interval = (
@@ -74,5 +75,5 @@ def make_score(
 
 
 def main_metric(items: Items) -> float:
-    """Spearman's correlation of the values with the gold scores, or the mean of the values where there are none."""
+    """Spearman's correlation with the gold scores, or the mean of the values where there are none."""
     return float(items.values.mean()) if items.gold is None else spearman(items.values, items.gold)

@@ -43,7 +43,7 @@ def required(module: str) -> ModuleType:
         return importlib.import_module(module)
     except ImportError as error:
         raise MissingExtraError(
-            f"measuring needs {module.split('.')[0]}, which is not installed; run: pip install 'xsearch[eval]'"
+            f"this needs {module.split('.')[0]}, which is not installed; run: pip install 'xsearch[eval]'"
         ) from error
 
 
@@ -51,7 +51,8 @@ def spearman(similarity: NDArray[Any], gold: NDArray[Any]) -> float:
     """Spearman's rank correlation of two arrays (n,).
 
     Raises:
-        EvaluationError: a correlation is undefined, as one side is the same throughout or there are under 3 pairs.
+        EvaluationError: a correlation is undefined, as one side is the same throughout or there are under 3
+            pairs.
     """
     if len(gold) < 3 or np.ptp(gold) == 0 or np.ptp(similarity) == 0:
         side = "gold scores" if len(gold) and np.ptp(gold) == 0 else "similarities"
@@ -62,7 +63,7 @@ def spearman(similarity: NDArray[Any], gold: NDArray[Any]) -> float:
 
 
 def weighted_f1(predicted: NDArray[np.int64]) -> float:
-    """F1 where item i is right when i was predicted: scikit-learn's weighted average, the F1 of mteb's bitext tasks."""
+    """F1 where item i should be predicted for item i, averaged as in mteb's bitext tasks."""
     score = required("sklearn.metrics").f1_score
     return float(score(np.arange(len(predicted)), predicted, average="weighted", zero_division=0))
 
@@ -87,7 +88,7 @@ def retrieval_metrics(
 def spearman_interval(
     similarity: NDArray[Any], gold: NDArray[Any], *, seed: int, resamples: int
 ) -> Interval | None:
-    """95 % bootstrap interval (percentiles) of the rank correlation, over the pairs; None for under 10 pairs."""
+    """95 % bootstrap interval (percentiles) of the rank correlation; None for under 10 pairs."""
     if len(gold) < 10:
         return None
     stats = required("scipy.stats")
@@ -121,7 +122,7 @@ def mean_interval(values: NDArray[Any], *, seed: int, resamples: int) -> Interva
 
 
 def row_spearman(left: NDArray[Any], right: NDArray[Any], axis: int = -1) -> NDArray[np.float64]:
-    """Spearman along `axis` for many resamples at once: Pearson's correlation of the ranks; 0 where undefined."""
+    """Spearman along `axis` for many resamples at once; 0 where it is undefined."""
     rank = required("scipy.stats").rankdata
     ranks = [rank(side, axis=axis) for side in (left, right)]
     centred = [side - side.mean(axis=axis, keepdims=True) for side in ranks]

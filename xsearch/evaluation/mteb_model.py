@@ -26,8 +26,9 @@ _SEEN_FOR_DETECTION = 50
 class MtebModel:
     """Implements mteb's EncoderProtocol.
 
-    mteb says which languages a subset is in but, for pairs of languages, not which of the two it hands over. The
-    texts of one call are in one language, so it is detected among the two from all of them together.
+    mteb says which languages a subset is in but, for pairs of languages, not which of the two it hands
+    over. The texts of one call are in one language, so it is detected among the two from all of them
+    together.
     """
 
     def __init__(

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from xsearch.evaluation.anchors import Anchors
+from xsearch.evaluation.metrics import Interval
 from xsearch.evaluation.results import Label, Results, Score
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ NOTHING = "–"
 
 
 def render(runs: Sequence[Results], anchors: Anchors | None = None, models: Sequence[str] = ()) -> str:
-    """The report as Markdown. Scores are in hundredths; a column for each run, then one for each of the `models`."""
+    """The report as Markdown: scores in hundredths, a column for each run and each of the `models`."""
     parts = ["# Evaluation", *_provenance(runs), "## Scores", _scores(runs, anchors, models)]
     for title, table in (
         ("Parallel text by margin", _margins(runs)),
@@ -38,6 +39,11 @@ def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 def hundredths(value: float) -> str:
     """0.8203 as 82.0."""
     return f"{100 * value:.1f}"
+
+
+def difference(value: float, interval: Interval) -> str:
+    """A difference and its interval: `+1.5 [+0.2, +2.9]`."""
+    return f"{100 * value:+.1f} [{100 * interval.low:+.1f}, {100 * interval.high:+.1f}]"
 
 
 def _provenance(runs: Sequence[Results]) -> Iterator[str]:
@@ -130,7 +136,7 @@ def _margins(runs: Sequence[Results]) -> str:
 
 
 def _bias(runs: Sequence[Results]) -> str:
-    """Each mixed pool beside the pool of the answer's language alone; what centring does is a variant of both."""
+    """Each mixed pool beside the pool of the answer's language alone, before and after centring."""
     rows: list[tuple[str, ...]] = []
     for run in runs:
         by_label = {score.label: score for score in run.scores}

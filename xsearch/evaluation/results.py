@@ -1,7 +1,7 @@
 """What was measured, and the JSON file that keeps it.
 
-Beside `RESULTS.json` lies `RESULTS.items.parquet` with the value of every single item, from which two runs are
-compared pair by pair.
+Beside `RESULTS.json` lies `RESULTS.items.parquet` with the value of every single item, from which two runs
+are compared pair by pair.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class Items:
-    """The value of each item behind a score: a cosine with its gold score, or a figure that the score is the mean of.
+    """The items behind a score: cosines with gold scores, or figures that the score is the mean of.
 
     `lengths` are characters.
     """
@@ -63,7 +63,7 @@ class Label:
 
 @dataclass(frozen=True)
 class Score:
-    """The metrics (0 to 1, correlations -1 to 1) of one set, with a 95 % bootstrap interval of the main one."""
+    """The metrics (0 to 1, correlations -1 to 1) of a set, with a 95 % interval of the main one."""
 
     label: Label
     count: int
@@ -128,8 +128,8 @@ def read_results(path: Path, *, items: bool = False) -> Results:
     """Reads what `write_results` wrote; the items too where they are asked for.
 
     Raises:
-        EvaluationError: the file is missing, of another format or version, or its items are not the ones it was
-            written with.
+        EvaluationError: the file is missing, of another format or version, or its items are not the ones it
+            was written with.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))

@@ -1,8 +1,9 @@
 """Retrieval: does the query find its documents, within a language, across two, and in a pool of both?
 
-The pool of both languages exposes language bias. It holds all documents in the answer's language and, in the
-query's own language, all but the right ones, so that only the answer's language can answer. Whatever is lost
-against the pool of the answer's language alone is lost to documents that are wrong but in the query's language.
+The pool of both languages exposes language bias. It holds all documents in the answer's language and, in
+the query's own language, all but the right ones, so that only the answer's language can answer. Whatever is
+lost against the pool of the answer's language alone is lost to documents that are wrong but in the query's
+language.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ def measure_retrieval(
     settings: Settings,
     takes: Callable[[tuple[str, str]], bool],
 ) -> Iterator[Score]:
-    """A score for each direction that `takes` accepts (query language, document language), and for its mixed pool.
+    """A score for each direction (query, document) that `takes` accepts, and for its mixed pool.
 
     `set_label` is that of the whole set; each score's label says the direction and the space.
     """
@@ -114,10 +115,10 @@ def _rank(
     relevant: Mapping[str, Mapping[str, int]],
     answer_lang: str,
 ) -> tuple[dict[str, dict[str, float]], float]:
-    """The best documents of each query, and the share of queries that lose their answer to the query's language.
+    """The best documents of each query, and the share of answers lost to the query's language.
 
-    In any language but the answer's, the right documents are taken out of the pool. An answer is lost when it is
-    first among the documents of its own language but not in the pool.
+    In any language but the answer's, the right documents are taken out of the pool. An answer is lost when
+    it is first among the documents of its own language but not in the pool.
     """
     answering = pool.langs == answer_lang
     others = {identifier: index for index, identifier in enumerate(pool.ids) if not answering[index]}
@@ -138,6 +139,6 @@ def _rank(
 
 
 def _run_id(pool: _Pool, index: int, answer_lang: str) -> str:
-    """The document's id, marked where it is not in the answer's language: ids are the same in all languages."""
+    """The document's id, marked where it is not in the answer's language, as all share their ids."""
     lang = pool.langs[index]
     return pool.ids[index] if lang == answer_lang else f"{lang}\x01{pool.ids[index]}"

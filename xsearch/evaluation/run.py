@@ -109,7 +109,8 @@ class Run:
                 self.notices.append(f"Left out {candidate.dataset} {candidate.subset}: {error}")
         if left_out:
             self.notices.append(
-                f"{task}: left out {len(left_out)} sets for want of modules for {', '.join(sorted(without_module))}."
+                f"{task}: left out {len(left_out)} sets for want of modules for "
+                f"{', '.join(sorted(without_module))}."
             )
 
     def _find(self, task: str) -> Iterator[Candidate[Any]]:

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 class SentenceTransformerEncoder:
     """A multilingual model with one space for all languages.
 
-    `query_prompt` and `document_prompt` are put before the texts; mE5 wants `query: ` and `passage: `. Similarity
-    and parallel text count as queries on both sides, as in mteb.
+    `query_prompt` and `document_prompt` are put before the texts; mE5 wants `query: ` and `passage: `.
+    Similarity and parallel text count as queries on both sides, as in mteb.
     """
 
     def __init__(
@@ -45,8 +45,8 @@ class SentenceTransformerEncoder:
             self._model = SentenceTransformer(model, device=None if device == "auto" else device)
         except (OSError, ValueError, RuntimeError) as error:
             raise EvaluationError(
-                f"cannot load {model} as a sentence-transformers model: {_first_line(error)}; expected a folder, or a "
-                "name on the Hugging Face hub"
+                f"cannot load {model} as a sentence-transformers model: {_first_line(error)}; "
+                "expected a folder, or a name on the Hugging Face hub"
             ) from error
         if max_length is not None:
             self._model.max_seq_length = max_length

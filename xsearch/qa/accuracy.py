@@ -22,8 +22,8 @@ class Accuracy:
 def accuracy(correct: int, count: int, confidence: float = 0.95) -> Accuracy:
     """The share `correct / count` with Wilson's interval, which stays within 0 to 1 for small counts too.
 
-    Source: E. B. Wilson (1927), Probable inference; the same as scipy's `binomtest(...).proportion_ci("wilson")`,
-    written out here because `xsearch qa` runs without scipy.
+    Source: E. B. Wilson (1927), Probable inference; the same as scipy's
+    `binomtest(...).proportion_ci("wilson")`, written out here because `xsearch qa` runs without scipy.
     """
     if count < 1:
         raise ValueError("accuracy of no answers; expected at least one")

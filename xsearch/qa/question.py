@@ -23,9 +23,9 @@ class SideLanguages:
 class Question:
     """One question with two or more options; `answer` is the 0-based right one where it is known.
 
-    `passage` is None where it still has to be retrieved. `question` may be empty where the options complete the
-    passage by themselves, as in XCOPA. `row` counts from 1 in the file that it came from;
-    `passage_id` names the document that was retrieved.
+    `passage` is None where it still has to be retrieved. `question` may be empty where the options complete
+    the passage by themselves, as in XCOPA. `row` counts from 1 in the file that it came from; `passage_id`
+    names the document that was retrieved.
     """
 
     question: str

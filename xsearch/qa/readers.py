@@ -67,11 +67,12 @@ def read_questions(
 ) -> Iterator[Question]:
     """The questions of a file, in order; what cannot be scored goes to `invalid`.
 
-    `layout` is told by the columns of the first row unless it is given. Without `passage_required`, a question
-    whose passage is null or blank comes with None, for it to be retrieved.
+    `layout` is told by the columns of the first row unless it is given. Without `passage_required`, a
+    question whose passage is null or blank comes with None, for it to be retrieved.
 
     Raises:
-        EvaluationError: the file is of no known format or, unless `invalid` skips, has a row that cannot be scored.
+        EvaluationError: the file is of no known format or, unless `invalid` skips, has a row that cannot be
+            scored.
     """
     rows = 0
     for row in read_rows(path, invalid):
@@ -98,7 +99,8 @@ def question_format(row: Row) -> QuestionFormat:
             return layout
     missing = sorted(GENERIC.columns - row.values.keys())
     raise EvaluationError(
-        f"{row.source} lacks the column {' and '.join(missing)}; it has {', '.join(map(str, row.values))[:300]}. "
+        f"{row.source} lacks the column {' and '.join(missing)}; "
+        f"it has {', '.join(map(str, row.values))[:300]}. "
         "Expected passage, question and options, or the columns of Belebele or XCOPA"
     )
 

@@ -27,7 +27,7 @@ TABLE_SUFFIXES = (".parquet", *JSON_SUFFIXES, ".csv", ".tsv")
 
 
 class InvalidRows:
-    """What happens to rows that cannot be used: the first one stops the run, or all are left out and counted."""
+    """What becomes of rows that cannot be used: the first stops the run, or all are counted."""
 
     def __init__(self, *, skip: bool = False) -> None:
         self.skip = skip
@@ -35,7 +35,7 @@ class InvalidRows:
         self.examples: list[str] = []
 
     def meet(self, error: EvaluationError) -> None:
-        """Raises `error`, or counts it where rows are to be skipped; the first ten are kept for the notice."""
+        """Raises `error`, or counts it where rows are to be skipped and keeps the first ten."""
         if not self.skip:
             raise error
         self.count += 1
@@ -61,7 +61,7 @@ class Row:
         return value is not None and not (isinstance(value, str) and not value.strip())
 
     def text(self, column: str) -> str:
-        """The cell as text without surrounding white space; raises EvaluationError if it is empty or no text."""
+        """The cell as text, stripped; raises EvaluationError if it is empty or no text."""
         return self.check_text(self._cell(column), column)
 
     def check_text(self, value: Any, column: str) -> str:

@@ -1,4 +1,4 @@
-"""Scores the options of multiple-choice questions, as the paper does for Belebele (arXiv 2407.14878, section 4).
+"""Scores the options of multiple-choice questions, as arXiv 2407.14878 does for Belebele.
 
 The score of an option is the cosine between the passage and the text "question option". All sides in one
 language are compared in its native space, mixed languages in the shared space.
@@ -40,7 +40,8 @@ def score_options(
 ) -> OptionScores:
     """Scores the options of one question by how close the passage is to "question option".
 
-    `lang` is the language of every side that has none of its own. Languages are ISO 639 codes or English names.
+    `lang` is the language of every side that has none of its own. Languages are ISO 639 codes or English
+    names.
 
     Raises:
         EvaluationError: fewer than two options, or an empty text.
@@ -69,7 +70,7 @@ def score_questions(
     long_passages: LongPassages = "whole",
     space: str | None = None,
 ) -> list[OptionScores]:
-    """Scores many questions at once, each distinct text encoded once; `space` overrides the choice by language.
+    """Scores many questions, each distinct text encoded once; `space` overrides the choice by language.
 
     Raises:
         EvaluationError: a question without a passage.
@@ -139,7 +140,7 @@ def _plan(question: Question, long_passages: LongPassages, space: str | None, ba
 
 
 def _option_parts(question: Question, option: str, space: str, batch: _Batch) -> tuple[_Text, ...]:
-    """One text "question option", or two where they are in different languages: a module reads one language."""
+    """One text "question option", or two where their languages differ: a module reads one."""
     langs = question.langs
     if not question.question or langs.question == langs.option:
         return (batch.want(f"{question.question} {option}".strip(), langs.option, space, "query"),)

@@ -8,16 +8,16 @@ import unicodedata
 WINDOW_WIDTH = 400
 """About 80 English words. Wide (East Asian) characters count three, as they carry about that much text."""
 
-# An end of sentence: Latin and Ethiopic, Devanagari and Arabic marks before a space; East Asian ones anywhere.
+# An end of sentence: a Latin, Ethiopic, Devanagari or Arabic mark before a space, an East Asian one anywhere.
 _SENTENCE_END = re.compile(r"(?<=[.!?…።।؟۔])\s+|(?<=[。！？])|\n+")
 
 
 def windows(passage: str, width: int = WINDOW_WIDTH) -> list[str]:
     """The passage itself if it is at most `width` wide, otherwise windows that cover it.
 
-    A window takes sentences until it is full, and the next one starts with the last sentence of the one before,
-    so that two neighbouring sentences always stand together somewhere. A sentence wider than a window is cut
-    at spaces.
+    A window takes sentences until it is full, and the next one starts with the last sentence of the one
+    before, so that two neighbouring sentences always stand together somewhere. A sentence wider than a
+    window is cut at spaces.
     """
     passage = passage.strip()
     if _width(passage) <= width:

@@ -100,8 +100,8 @@ def _lines(langs: tuple[str, str], paths: tuple[Path, Path]) -> Callable[[Invali
         sides = [read_lines(path) for path in paths]
         if len(sides[0]) != len(sides[1]):
             raise EvaluationError(
-                f"{paths[0].name} has {len(sides[0])} lines, {paths[1].name} {len(sides[1])}; expected translations "
-                "line by line"
+                f"{paths[0].name} has {len(sides[0])} lines, {paths[1].name} {len(sides[1])}; "
+                "expected translations line by line"
             )
         pairs = []
         for number, (source, target) in enumerate(zip(*sides, strict=True), start=1):

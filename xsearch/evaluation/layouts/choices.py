@@ -7,7 +7,8 @@
 | Belebele | `fin_Latn.jsonl` |
 | generic | a single table given as the data, with the language from the command line or its columns |
 
-Where the same questions are there in two languages, the passage is also asked in one and answered in the other.
+Where the same questions are there in two languages, the passage is also asked in one and answered in the
+other.
 """
 
 from __future__ import annotations

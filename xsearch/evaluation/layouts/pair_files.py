@@ -52,7 +52,7 @@ def pairs_of(langs: tuple[str, str], file: PairFile) -> Callable[[InvalidRows], 
 def crossed_pairs(
     langs: tuple[str, str], left: PairFile, right: PairFile
 ) -> Callable[[InvalidRows], SentencePairs]:
-    """A loader of first sentences of `left` with the second sentences of `right`, two translations of one set."""
+    """A loader of first sentences of `left` with second ones of `right`, translations of one set."""
 
     def load(invalid: InvalidRows) -> SentencePairs:
         firsts, seconds = left.read(invalid), right.read(invalid)
@@ -103,7 +103,7 @@ def one_column_file(path: Path, text: str, gold: str) -> PairFile:
 
 
 def lang_column_file(path: Path, written: str) -> PairFile:
-    """The rows of a table whose column lang says `written` (the form used by mteb: sentence1, sentence2, score)."""
+    """The rows of a table (sentence1, sentence2, score, as mteb has them) whose lang is `written`."""
 
     def read(row: Row) -> ScoredPair:
         return ScoredPair(row.text("sentence1"), row.text("sentence2"), row.number_in("score"))

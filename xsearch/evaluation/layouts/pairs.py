@@ -15,7 +15,14 @@ import re
 from itertools import permutations
 from typing import TYPE_CHECKING
 
-from xsearch.evaluation.datasets import DIALECTS, Candidate, SentencePairs, files_under, language_code, match_name
+from xsearch.evaluation.datasets import (
+    DIALECTS,
+    Candidate,
+    SentencePairs,
+    files_under,
+    language_code,
+    match_name,
+)
 from xsearch.evaluation.layouts.pair_files import (
     PairFile,
     columns_file,
@@ -118,7 +125,7 @@ def _sts17(path: Path) -> Iterator[Candidate[SentencePairs]]:
 
 
 def _lang_column(path: Path) -> Iterator[Candidate[SentencePairs]]:
-    """`sts17-crosslingual-sts/test.jsonl.gz` and its like: all subsets in one file, told by the column lang."""
+    """All subsets in one file, told by the column lang, as in `sts17-crosslingual-sts/test.jsonl.gz`."""
     match = _LANG_COLUMN.fullmatch(path.name)
     if match is None:
         return

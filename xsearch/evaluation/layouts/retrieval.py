@@ -72,8 +72,8 @@ def _beir(folder: Path, root: Path, langs: RetrievalLanguages) -> Iterator[Candi
     query, document = langs.query or by_name, langs.document or by_name
     if query is None or document is None:
         raise EvaluationError(
-            f"{folder} does not say its language; name it with --query-lang and --document-lang, or call the folder "
-            f"{folder.name}-fi"
+            f"{folder} does not say its language; name it with --query-lang and --document-lang, "
+            f"or call the folder {folder.name}-fi"
         )
     name = folder.name if folder != root or folder.name else "BEIR"
     for qrels in sorted((folder / "qrels").glob("*.tsv")):

@@ -17,7 +17,7 @@ Relevant = dict[str, dict[str, int]]
 
 
 def read_squad(path: Path, invalid: InvalidRows) -> tuple[Texts, Texts, Relevant]:
-    """Queries by question id, documents by position (`article.paragraph`, the same in every XQuAD language), qrels."""
+    """Queries by question id, documents by place (the same in every XQuAD language), and qrels."""
     queries: Texts = {}
     documents: Texts = {}
     relevant: Relevant = {}
