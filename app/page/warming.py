@@ -11,6 +11,9 @@ from page import store
 from xsearch.encoder import encoder_for
 from xsearch.errors import XsearchError
 
+WARMING = "warming up"
+"""The name of the thread."""
+
 _MOST = 4
 
 _logger = logging.getLogger(__name__)
@@ -21,7 +24,7 @@ def warm_up() -> threading.Thread:
     """Start, once in the process, a thread that loads the modules of the store's collections."""
     collections, _ = store.sound()
     wanted = {lang: None for collection in collections.values() for lang in collection.languages}
-    thread = threading.Thread(target=_load, args=([*wanted][:_MOST],), daemon=True)
+    thread = threading.Thread(target=_load, args=([*wanted][:_MOST],), daemon=True, name=WARMING)
     thread.start()
     return thread
 

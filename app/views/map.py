@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 _MOST_GROUPS = 12
+_REST = ("others", "none")
 _MOST_LISTED = 30
 _HITS = 10
 
@@ -104,7 +105,9 @@ def _figure(
         figure.add_trace(_points(projection, range(len(values)), texts, by, {"color": values} | scale))
     else:
         for name, rows in _groups(values).items():
-            figure.add_trace(_points(projection, rows, texts, name, {}))
+            figure.add_trace(
+                _points(projection, rows, texts, name, {"color": "#9aa0a6"} if name in _REST else {})
+            )
     rings = projection.positions(hits)
     if rings:
         x, y = projection.points[rings].T
@@ -119,7 +122,7 @@ def _figure(
         ))  # fmt: skip
     axis = {"visible": False, "showgrid": False, "zeroline": False}
     figure.update_layout(
-        height=560, margin={"l": 0, "r": 0, "t": 0, "b": 0}, xaxis=axis, yaxis=axis | {"scaleanchor": "x"},
+        height=560, margin={"l": 0, "r": 0, "t": 0, "b": 0}, xaxis=axis, yaxis=axis,
         dragmode="pan", legend={"orientation": "h", "y": -0.02, "itemsizing": "constant"}, hoverlabel={"align": "left"},
     )  # fmt: skip
     return figure

@@ -153,7 +153,7 @@ def _point_out(
 
 def _damaged(bad: dict[str, str]) -> None:
     for name, problem in bad.items():
-        error(f"{name} is left out. {problem}", command=f"xsearch verify {name} --store {store.folder()}")
+        error(f"The collection {name} is left out. {problem}", command=f"xsearch verify {name} --store {store.folder()}")
 
 
 def _invitation(documents: int, collections: int) -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 SAMPLE = 2_000
 """Documents on a map at most; t-SNE of so many takes some seconds on a laptop."""
 
-_COMPONENTS = 50
+_COMPONENTS, _ITERATIONS = 50, 500
 _ANCHORS = 5
 
 
@@ -69,7 +69,8 @@ def project(
         raise QueryError("there are no documents to map; index a corpus first")
     chosen = np.sort(np.random.default_rng(seed).permutation(total)[:sample])
     documents, vectors = _taken(collections, space, chosen)
-    return Projection(_plane(vectors, seed), vectors, documents, total)
+    centred = _without_language(vectors, documents["lang"].to_pylist())
+    return Projection(_plane(centred, seed), vectors, documents, total)
 
 
 def _taken(
@@ -94,8 +95,22 @@ def _taken(
     return pa.concat_tables(tables, promote_options="permissive"), np.concatenate(vectors)
 
 
+def _without_language(vectors: NDArray[np.float32], langs: Sequence[str]) -> NDArray[np.float32]:
+    """The vectors, from those of each language their own mean taken.
+
+    What is left of a language's offset in a shared space is small beside what a text is about, but the same for all
+    its texts, so t-SNE would draw an island for each language.
+    """
+    centred = np.empty_like(vectors)
+    names = np.array(langs)
+    for lang in set(langs):
+        own = names == lang
+        centred[own] = vectors[own] - vectors[own].mean(axis=0)
+    return centred
+
+
 def _plane(vectors: NDArray[np.float32], seed: int) -> NDArray[np.float32]:
-    """(n, d) unit vectors to (n, 2) places of zero mean and unit spread."""
+    """(n, d) vectors to (n, 2) places of zero mean and unit spread."""
     try:
         from sklearn.decomposition import PCA
         from sklearn.manifold import TSNE
@@ -110,6 +125,6 @@ def _plane(vectors: NDArray[np.float32], seed: int) -> NDArray[np.float32]:
     reduced: Any = PCA(min(_COMPONENTS, count - 1, dimension), random_state=seed).fit_transform(vectors)
     perplexity = min(30.0, (count - 1) / 3)
     start = reduced[:, :2] / max(float(reduced[:, 0].std()), 1e-9) * 1e-4
-    places = TSNE(2, perplexity=perplexity, init=start, random_state=seed).fit_transform(reduced)
+    places = TSNE(2, perplexity=perplexity, init=start, max_iter=_ITERATIONS, random_state=seed).fit_transform(reduced)
     places = places - places.mean(axis=0)
     return np.asarray(places / max(float(places.std()), 1e-9), np.float32)

@@ -1,0 +1,143 @@
+import re
+
+import pytest
+
+from tests.app.conftest import HOSTILE, damage, html
+
+QUERY = "saanko itse sahata naapurin puolelta pihalle kasvavat oksat"
+
+
+def hits(app):
+    return html(app).count('<article class="hit">')
+
+
+def popovers(app):
+    return [block.proto.popover.label for block in app.get("popover")]
+
+
+def test_an_empty_box_says_what_there_is_to_search(page):
+    assert "650 documents in 4 collections" in html(page())
+
+
+def test_a_query_shows_ten_cards_and_says_in_what_language_it_was_read(page):
+    app = page(q=QUERY, c="demo-fi")
+    assert hits(app) == 10
+    assert "Finnish, detected" in html(app)
+    assert 'class="badge" title="Finnish">fi</span>' in html(app)
+
+
+def test_the_language_can_be_overridden(page):
+    app = page(q=QUERY, c="demo-fi")
+    app.selectbox(key="lang").set_value("en").run()
+    assert "English · " in html(app)
+
+
+def test_more_hits_are_loaded_below_those_that_are_there(page):
+    app = page(q=QUERY, c="demo-fi")
+    app.button(key="more").click().run()
+    assert hits(app) == 20
+    assert app.query_params["k"] in ("20", ["20"])
+
+
+def test_filters_come_from_the_collections_columns(page):
+    app = page(q=QUERY, c="demo-fi")
+    app.multiselect(key="f_topic").set_value(["travel"]).run()
+    app.slider(key="f_year").set_value((2005, 2012)).run()
+    shown = html(app)
+    assert hits(app) > 0
+    assert shown.count("<span>topic</span> travel") == hits(app)
+    years = {int(year) for year in re.findall(r"<span>year</span> (\d+)", shown)}
+    assert years <= set(range(2005, 2013))
+
+
+def test_a_filter_that_leaves_nothing_says_what_to_do(page):
+    app = page(q=QUERY, c="demo-fi")
+    app.text_input(key="f_title").set_value("no title has this").run()
+    assert "No document matches" in html(app)
+
+
+def test_the_best_sentence_is_marked_once_the_hits_stand(page):
+    assert '<mark class="best"' in html(page(q=QUERY, c="demo-fi"))
+
+
+def test_answering_words_appear_on_demand_for_one_hit(page):
+    app = page(q=QUERY, c="demo-fi")
+    assert 'class="legend' not in html(app)
+    app.toggle[1].set_value(True).run()
+    assert html(app).count('<p class="legend') == 1
+
+
+def test_more_like_this_leaves_the_document_itself_out(page):
+    app = page(q=QUERY, c="demo-fi", like="demo-fi/fi-021")
+    assert "Documents like" in html(app)
+    assert hits(app) == 10
+    assert '<span>id</span> fi-021<' not in html(app)
+    app.button(key="back").click().run()
+    assert "Documents like" not in html(app)
+
+
+def test_an_address_with_a_document_that_is_gone_says_so(page):
+    assert "There is no document" in html(page(like="demo-fi/nothing"))
+    assert "is no collection name" in html(page(like="../x"))
+    assert "No collection" in html(page(like="etc/x"))
+
+
+def test_near_duplicates_take_one_place_until_they_are_unfolded(page):
+    app = page(q="the old dog", c="twins", lang="English")
+    assert "1 near-duplicate" in popovers(app)
+    app.toggle(key="fold").set_value(False).run()
+    assert "1 near-duplicate" not in popovers(app)
+
+
+def test_the_command_gives_the_same_search(page):
+    app = page(q="it's cold", c="demo-en", lang="English")
+    command = app.code[0].value
+    assert command.startswith("""xsearch query 'it'"'"'s cold' --lang en -c demo-en -k 10""")
+
+
+def test_text_of_a_corpus_is_never_html(page):
+    app = page(q="kissa", c="hostile", lang="Finnish")
+    assert "<script" not in html(app)
+    assert "<img" not in html(app)
+    assert "&lt;script&gt;window.pwned" in html(app)
+    labels = [widget.label for widget in (*app.multiselect, *app.slider, *app.text_input)]
+    assert any(label.startswith(r"\*\*col\*\*") for label in labels)
+    assert not any(HOSTILE in text.value for text in (*app.markdown, *app.caption))
+
+
+def test_a_damaged_collection_is_left_out_with_the_command_that_tells_more(page, store):
+    damage(store / "demo-en")
+    app = page(q=QUERY, lang="Finnish")
+    assert "The collection demo-en is left out" in html(app)
+    assert any(code.value.startswith("xsearch verify demo-en") for code in app.code)
+    assert hits(app) == 10
+
+
+def test_without_a_collection_the_page_says_how_to_make_one(page, store, monkeypatch, tmp_path):
+    monkeypatch.setenv("XSEARCH_STORE", str(tmp_path / "nothing"))
+    app = page()
+    assert "No collections yet" in html(app)
+    assert app.code[0].value.startswith("xsearch index")
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"k": "-5"}, {"k": "x"}, {"lang": "Klingon"}, {"c": "nothing"}, {"space": "inner"}, {"f_year": "1e99"},
+        {"f_topic": "'; DROP TABLE x"}, {"like": "demo-fi"}, {"q": "\x00\u202e" * 50},
+    ],
+)  # fmt: skip
+def test_an_address_made_up_by_hand_is_no_crash(page, params):
+    page(**({"q": QUERY, "lang": "Finnish"} | params))
+
+
+def test_a_repeated_query_asks_no_encoder(page, monkeypatch):
+    from page.warming import warm_up
+
+    from xsearch.encoder import Encoder
+
+    app = page(q=QUERY, c="demo-fi", lang="Finnish")
+    warm_up().join()
+    monkeypatch.setattr(Encoder, "encode", lambda *args, **kwargs: pytest.fail("encoded again"))
+    app.run()
+    assert hits(app) == 10
