@@ -71,8 +71,8 @@ def ranks(demo, lang, collection):
 def test_questions_find_the_document_that_answers_them(demo, lang, collection):
     """Floors, not measurements: far above chance (0.03) and what a broken module or index would reach."""
     found = ranks(demo, lang, collection)
-    assert sum(rank is not None for rank in found) / len(found) >= 0.8
-    assert sum(1 / rank for rank in found if rank) / len(found) >= 0.5
+    assert sum(rank is not None for rank in found) / len(found) >= 0.6
+    assert sum(1 / rank for rank in found if rank) / len(found) >= 0.35
 
 
 def test_a_first_session_from_indexing_to_dropping(demo):

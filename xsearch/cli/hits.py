@@ -28,7 +28,7 @@ def hits_table(result: SearchResult, *, several: bool) -> str:
         [str(hit.rank), f"{hit.score:.3f}", *([hit.collection] if several else []), hit.id, _document(hit)]
         for hit in result.hits
     ]
-    return f"{heading}\n{table(columns, rows, lines=3)}\n"
+    return f"{heading}\n{table(columns, rows, lines=3)}"
 
 
 def _document(hit: Hit) -> str:

@@ -88,6 +88,8 @@ def query(
     for results in _answers(_batches(text, file, text_column), collections, code, k, space, where, device):
         for result in results:
             click.echo(_shown(result, form, several=len(collections) > 1))
+            if file is not None and form == "table":
+                click.echo()
             if timings:
                 notice(_timings(result))
 
