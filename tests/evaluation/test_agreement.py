@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 from sklearn.metrics import ndcg_score
 
+from xsearch.errors import MissingExtraError
 from xsearch.evaluation.bitext import bitext_accuracy
 from xsearch.evaluation.metrics import (
     mean_interval,
+    required,
     retrieval_metrics,
     row_spearman,
     spearman,
@@ -102,6 +104,11 @@ def test_intervals_hold_their_estimate_and_narrow_with_more_items():
     narrow = mean_interval(values, seed=0, resamples=500)
     assert wide.high - wide.low > narrow.high - narrow.low
     assert mean_interval(values[:5], seed=0, resamples=500) is None
+
+
+def test_a_missing_library_is_named_with_the_command_that_installs_it():
+    with pytest.raises(MissingExtraError, match=r"pip install 'xsearch\[eval\]'"):
+        required("no_such_library")
 
 
 def test_weighted_f1_is_lower_than_accuracy_where_a_hub_attracts_many():

@@ -85,6 +85,9 @@ def test_known_items_are_not_searched_in_their_own_language(parallel):
     assert scores["en-fi mixed pool"].metrics["recall@1"] > 0.9  # the query itself is not in its pool
 
 
-def test_a_limit_measures_fewer_queries_against_all_documents(parallel):
-    scores = measured(ConceptEncoder(), parallel, settings=Settings(limit=20, resamples=50))
-    assert scores["en"].count == 20
+def test_a_limit_measures_fewer_queries_against_fewer_documents(parallel):
+    encoder = ConceptEncoder()
+    scores = measured(encoder, parallel, lambda langs: langs == ("en", "en"), Settings(limit=2, resamples=50))
+    assert scores["en"].count == 2
+    assert scores["en"].value > 0.9
+    assert max(count for *_, count in encoder.calls) <= 42

@@ -9,7 +9,7 @@ import click
 from xsearch.cli.evaluation_options import DATA, ENCODER, LANGS, SKIP_INVALID, language_codes
 from xsearch.cli.evaluation_progress import showing
 from xsearch.cli.options import DEVICE
-from xsearch.cli.printable import notice
+from xsearch.cli.printable import notice, printable
 
 _PUBLISHED = "LaBSE,mE5-small,mE5-base,BGE-M3,pm-MiniLM-L12"
 
@@ -33,7 +33,7 @@ def report(results: tuple[Path, ...], anchors: Path | None, beside: str, output:
     models = published.select([model.strip() for model in beside.split(",")]) if published else ()
     text = render([read_results(path) for path in results], published, models)
     if output is None:
-        click.echo(text, nl=False)
+        _show(text)
     else:
         output.write_text(text, encoding="utf-8")
         notice(f"Wrote {output}")
@@ -57,7 +57,7 @@ def compare(first: Path, second: Path, resamples: int, seed: int) -> None:
     names = [run.encoder for run in both]
     if names[0] == names[1]:
         names = [first.stem, second.stem]
-    click.echo(render_comparison(comparisons, *names), nl=False)
+    _show(render_comparison(comparisons, *names))
 
 
 @click.command()
@@ -80,4 +80,10 @@ def passages(data: Path, langs: tuple[str, ...], encoder_name: str, skip_invalid
     with showing() as progress:
         encoder = CachedEncoder(load_encoder(encoder_name, device=device), progress)
         comparisons = compare_passages_in(data, encoder, language_codes(langs), skip_invalid=skip_invalid)
-    click.echo(render_passages(comparisons), nl=False)
+    _show(render_passages(comparisons))
+
+
+def _show(text: str) -> None:
+    """Prints line by line what may hold strings of a file."""
+    for line in text.splitlines():
+        click.echo(printable(line))

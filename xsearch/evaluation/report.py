@@ -31,9 +31,10 @@ def render(runs: Sequence[Results], anchors: Anchors | None = None, models: Sequ
 
 
 def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A Markdown table; a vertical bar inside a cell is escaped."""
+    """A Markdown table; in a cell, vertical bars are escaped and white space is one space."""
     lines = [header, ["---"] * len(header), *rows]
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+    cells = ([" ".join(cell.split()).replace("|", "\\|") for cell in line] for line in lines)
+    return "\n".join("| " + " | ".join(line) + " |" for line in cells)
 
 
 def hundredths(value: float) -> str:

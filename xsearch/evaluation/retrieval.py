@@ -20,7 +20,7 @@ from xsearch.evaluation.metrics import retrieval_metrics
 from xsearch.evaluation.results import Items, Label
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 DEPTH = 100
 """How many documents are ranked for a query; the deepest metric is recall@100."""
+
+DISTRACTORS_UNDER_LIMIT = 20
+"""How many documents that no sampled query wants are kept for each query of a limit."""
 
 _BLOCK = 256
 
@@ -75,7 +78,9 @@ def _measure(
     query_ids = [query_ids[row] for row in sample(len(query_ids), settings.limit, settings.seed)]
     texts = [data.queries[query_lang][query_id] for query_id in query_ids]
     queries = encoder.encode(texts, lang=query_lang, space=label.space, role="query")
-    pool = _pool(encoder, data, (document_lang, query_lang) if mixed else (document_lang,), label.space)
+    langs = (document_lang, query_lang) if mixed else (document_lang,)
+    wanted = {document_id for query_id in query_ids for document_id in data.relevant[query_id]}
+    pool = _pool(encoder, {lang: _documents(data, lang, wanted, settings) for lang in langs}, label.space)
     ranked, lost = _rank(queries, query_ids, pool, data.relevant, document_lang)
     relevant = {query_id: data.relevant[query_id] for query_id in query_ids}
     metrics = retrieval_metrics(relevant, ranked)
@@ -96,12 +101,28 @@ def _answerable(data: RetrievalSet, query_lang: str, document_lang: str) -> list
     ]
 
 
-def _pool(encoder: SentenceEncoder, data: RetrievalSet, langs: Sequence[str], space: str) -> _Pool:
+def _documents(
+    data: RetrievalSet, lang: str, wanted: Container[str], settings: Settings
+) -> Mapping[str, str]:
+    """The documents of a language; under a limit, the relevant ones and a sample of the others."""
+    documents = data.documents[lang]
+    if settings.limit is None or len(documents) <= DISTRACTORS_UNDER_LIMIT * settings.limit:
+        return documents
+    others = [document_id for document_id in documents if document_id not in wanted]
+    rows = sample(len(others), DISTRACTORS_UNDER_LIMIT * settings.limit, settings.seed)
+    kept = {others[row] for row in rows}
+    return {
+        document_id: text
+        for document_id, text in documents.items()
+        if document_id in wanted or document_id in kept
+    }
+
+
+def _pool(encoder: SentenceEncoder, by_lang: Mapping[str, Mapping[str, str]], space: str) -> _Pool:
     ids: list[str] = []
     labels: list[str] = []
     blocks = []
-    for lang in langs:
-        documents = data.documents[lang]
+    for lang, documents in by_lang.items():
         ids.extend(documents)
         labels.extend([lang] * len(documents))
         blocks.append(encoder.encode(list(documents.values()), lang=lang, space=space, role="document"))

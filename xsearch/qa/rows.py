@@ -209,14 +209,12 @@ def _csv_rows(handle: TextIO, path: Path, delimiter: str, invalid: InvalidRows) 
 
 
 def _kind(value: Any) -> str:
-    names = {
-        "NoneType": "missing",
-        "list": "a list",
-        "dict": "an object",
-        "bool": "a truth value",
-        "str": "text",
-    }
-    kind = names.get(type(value).__name__)
-    if kind == "text":
-        return f"“{str(value)[:40]}”"
-    return kind or f"a number ({value})"
+    """What a cell holds, for a message: `“yes”`, `a number (5)`, `a list`."""
+    if isinstance(value, str):
+        return f"“{value[:40]}”"
+    if isinstance(value, bool):
+        return "a truth value"
+    if isinstance(value, int | float):
+        return f"a number ({str(value)[:40]})"
+    names = {"NoneType": "missing", "list": "a list", "dict": "an object"}
+    return names.get(type(value).__name__, f"of type {type(value).__name__}")
