@@ -10,6 +10,7 @@ PLAIN byte arrays, required columns (https://parquet.apache.org/docs/file-format
 
 import mmap
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -112,10 +113,11 @@ class DocumentsWriter:
         return text_offsets(self._path, lengths), np.array(self._record_offsets, np.int64)
 
     def abandon(self) -> None:
-        """Close the files without finishing them."""
+        """Close the files without finishing them, also on a disk that takes nothing more."""
         self._waiting = []
-        self._writer.close()
-        self._records.close()
+        for file in (self._writer, self._records):
+            with suppress(OSError):
+                file.close()
 
 
 def text_offsets(path: Path, lengths: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -10,7 +10,7 @@ vectors.SPACE.npy   (n, d) float16, one for each indexed space
 import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -100,7 +100,8 @@ class SegmentWriter:
     def abandon(self) -> None:
         """Close the files; the folder is an orphan then, removed by whoever holds the lock."""
         self._documents.abandon()
-        self._stack.close()
+        with suppress(OSError):
+            self._stack.close()
 
 
 class Segment:

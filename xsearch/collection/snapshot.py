@@ -6,7 +6,6 @@ them.
 """
 
 from collections.abc import Iterator, Sequence
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +21,7 @@ _ATTEMPTS = 20
 
 
 class Snapshot:
-    """The segments, parts and tombstones of one manifest."""
+    """The segments, parts and tombstones of one manifest; `dead` are the keys of deleted documents, ascending."""
 
     def __init__(self, folder: Path, manifest: Manifest) -> None:
         _check_sizes(folder, manifest)
@@ -30,15 +29,8 @@ class Snapshot:
         spaces, dimension = manifest.spaces, manifest.dimension
         self.segments = tuple(Segment(folder, record, spaces, dimension) for record in manifest.segments)
         self.parts = tuple(Part(folder, record) for record in manifest.parts)
+        self.dead = _dead(folder, manifest)
         self._starts = np.array([record.first_key for record in manifest.segments], np.int64)
-
-    @cached_property
-    def dead(self) -> NDArray[np.int64]:
-        """The keys of deleted documents, ascending."""
-        record = self.manifest.tombstones
-        if record is None:
-            return np.empty(0, np.int64)
-        return open_array(self.folder / record.file.path, (record.count,), "<i8")  # type: ignore[return-value]
 
     def is_dead(self, keys: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Which of the keys belong to deleted documents."""
@@ -97,6 +89,13 @@ def open_snapshot(folder: Path) -> Snapshot:
                 ) from None
             manifest = newer
     raise CollectionError(f"{folder} changed {_ATTEMPTS} times while it was being opened; try again")
+
+
+def _dead(folder: Path, manifest: Manifest) -> NDArray[np.int64]:
+    record = manifest.tombstones
+    if record is None:
+        return np.empty(0, np.int64)
+    return open_array(folder / record.file.path, (record.count,), "<i8")  # type: ignore[return-value]
 
 
 def _check_sizes(folder: Path, manifest: Manifest) -> None:

@@ -22,7 +22,9 @@ class Damage:
 
 @dataclass(frozen=True)
 class Verification:
-    """What `verify` found. `orphans` are leftovers of an interrupted writer: harmless, removed by the next one."""
+    """What `verify` found. `orphans` are leftovers of an interrupted writer, or the work of one that is at it
+    now: harmless, and removed by the next one.
+    """
 
     files: int
     bytes: int
@@ -42,10 +44,9 @@ def verify(folder: Path) -> Verification:
     except CollectionError as error:
         return Verification(1, 0, (Damage(MANIFEST_NAME, str(error)),), ())
     damage = [found for record in manifest.files().values() if (found := _damage(folder, record))]
+    damage = damage or _contradictions(folder, manifest)
     if damage and _replaced_meanwhile(folder, manifest):
         return verify(folder)
-    if not damage:
-        damage = _contradictions(folder, manifest)
     return Verification(
         files=len(manifest.files()) + 1,
         bytes=sum(record.size for record in manifest.files().values()),
