@@ -58,7 +58,7 @@ def reference(module: Module, base: Module, space: str, texts: list[str]) -> np.
 
             def beside(
                 block, hidden, attended, d=down, u=up, db=down_bias, ub=up_bias, s=config.adapter.scaling
-            ):  # noqa: ANN001
+            ):
                 branch = torch.nn.functional.gelu(attended @ d.T + db) @ u.T + ub
                 return block.LayerNorm(block.dense(hidden) + attended + s * branch)
 
