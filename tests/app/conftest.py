@@ -10,10 +10,10 @@ import pytest
 
 pytest.importorskip("streamlit")
 
-from page.warming import WARMING
 from streamlit.testing.v1 import AppTest
 
 import xsearch
+from page.warming import WARMING
 from tests.modules import tiny_module
 from xsearch import Corpus
 from xsearch.encoder import encoder
@@ -24,7 +24,13 @@ DEMO = Path(xsearch.__file__).parent / "demo"
 
 HOSTILE = "<script>window.pwned = 1</script><img src=x onerror='window.pwned = 1'> **bold** [a](http://x.test) $x^2$"
 HOSTILE_ROWS = [
-    {"id": f"<b>{number}</b>", "title": HOSTILE, "text": f"{HOSTILE} kissa {number}", "**col**": HOSTILE, "n": number}
+    {
+        "id": f"<b>{number}</b>",
+        "title": HOSTILE,
+        "text": f"{HOSTILE} kissa {number}",
+        "**col**": HOSTILE,
+        "n": number,
+    }
     for number in range(6)
 ]
 TWINS = [

@@ -48,7 +48,9 @@ def tab(browser, address):
     def at(path="", size=(1280, 800)):
         page = browser.new_page(viewport={"width": size[0], "height": size[1]}, accept_downloads=True)
         page.set_default_timeout(PATIENCE)
-        page.on("request", lambda request: foreign.append(request.url) if _leaves(request.url, address) else None)
+        page.on(
+            "request", lambda request: foreign.append(request.url) if _leaves(request.url, address) else None
+        )
         page.on("dialog", lambda dialog: pytest.fail(f"a dialog: {dialog.message}"))
         pages.append(page)
         page.goto(f"{address}/{path}")
@@ -71,7 +73,7 @@ def hits(page):
 
 def test_a_query_is_typed_and_answered(tab):
     page = tab("?c=demo-fi")
-    box = page.get_by_label("Query")
+    box = page.get_by_label("Query", exact=True)
     box.fill(QUERY)
     box.press("Enter")
     hits(page).first.wait_for()
@@ -205,6 +207,12 @@ def test_a_broken_collection_is_told_and_the_others_work(tab):
 
 
 def test_a_phone_needs_no_sideways_scrolling(tab):
-    for path in (f"?q={QUERY}", f"compare?q={QUERY}&lang=Finnish", "questions", f"map?q={QUERY}&lang=Finnish", "collections"):
+    for path in (
+        f"?q={QUERY}",
+        f"compare?q={QUERY}&lang=Finnish",
+        "questions",
+        f"map?q={QUERY}&lang=Finnish",
+        "collections",
+    ):
         page = tab(path, size=(390, 844))
         assert page.evaluate("() => document.documentElement.scrollWidth") <= 390

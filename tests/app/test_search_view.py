@@ -71,7 +71,7 @@ def test_more_like_this_leaves_the_document_itself_out(page):
     app = page(q=QUERY, c="demo-fi", like="demo-fi/fi-021")
     assert "Documents like" in html(app)
     assert hits(app) == 10
-    assert '<span>id</span> fi-021<' not in html(app)
+    assert "<span>id</span> fi-021<" not in html(app)
     app.button(key="back").click().run()
     assert "Documents like" not in html(app)
 
@@ -133,7 +133,6 @@ def test_an_address_made_up_by_hand_is_no_crash(page, params):
 
 def test_a_repeated_query_asks_no_encoder(page, monkeypatch):
     from page.warming import warm_up
-
     from xsearch.encoder import Encoder
 
     app = page(q=QUERY, c="demo-fi", lang="Finnish")

@@ -16,7 +16,7 @@ _LONGEST = 600
 
 # An end of sentence, as in xsearch.qa.windows: Latin, Ethiopic, Devanagari and Arabic marks before a space (an
 # initial or a number before the mark is none), East Asian marks anywhere, and line breaks.
-_END = re.compile(r"(?<=[.!?…።।؟۔])(?<!\b\w\.)[\"'”’»)\]]*\s+|(?<=[。！？])|\n+")
+_END = re.compile(r"(?<=[.!?…।؟۔])(?<!\b\w\.)\s+|(?<=[.!?…।؟۔][\"'”’»)\]])\s+|(?<=[。！？])|\n+")
 
 
 def sentences(text: str) -> list[tuple[int, int]]:
