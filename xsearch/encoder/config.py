@@ -132,12 +132,12 @@ class ModuleConfig:
     def check(self, where: str) -> None:
         """Raise ModuleError where two fields contradict each other."""
         shape = self.architecture
+        positions = shape.max_positions - shape.position_offset
         problems = [
             (shape.hidden_size % shape.heads != 0, "hidden_size is not a multiple of heads"),
             (
-                self.max_length > shape.max_positions - shape.position_offset,
-                f"max_length {self.max_length} is more than the {shape.max_positions - shape.position_offset} "
-                "positions of the body",
+                self.max_length > positions,
+                f"max_length {self.max_length} is more than the {positions} positions of the body",
             ),
             (
                 self.pooling != "cls_dense_tanh" and self.dimension != shape.hidden_size,

@@ -42,7 +42,12 @@ class EmbeddingTable:
 
     def rows(self, ids: NDArray[np.integer[Any]]) -> NDArray[np.float32]:
         """Embeddings of `ids` (any shape) as float32, shape `ids.shape + (d,)`. Reads only the rows it needs."""
-        vectors = self.codes[ids].astype(np.float32)
+        if ids.max(initial=0) >= len(self.scale):
+            raise ModuleError(
+                f"the tokenizer yields the id {ids.max()}, the embedding table has {len(self.scale)} rows: "
+                "they do not belong together; export the module again"
+            )
+        vectors: NDArray[np.float32] = self.codes[ids].astype(np.float32)
         vectors *= self.scale[ids][..., None]
         return vectors
 
@@ -61,6 +66,7 @@ class Module:
 
     @property
     def weights_path(self) -> Path:
+        """The file that holds the tensors."""
         return self.path / WEIGHTS_FILE
 
     @cached_property
@@ -116,7 +122,7 @@ class Module:
 
     def _map(self, name: str) -> NDArray[Any]:
         dtype, shape, start, _ = self._header[name]
-        return np.memmap(self.weights_path, dtype=_NUMPY[dtype], mode="r", offset=start, shape=shape)
+        return np.memmap(self.weights_path, _NUMPY[dtype], "r", start, shape)  # type: ignore[no-any-return, call-overload]
 
     def tokenizer_json(self) -> bytes:
         """The tokenizer file's bytes, of bounded size."""

@@ -75,7 +75,7 @@ class Tokeniser:
                     encodings[index] = run([prepared[index]])[0]
             elif not self._said and (encoding.overflowing or len(cut[index]) < len(prepared[index])):
                 self._say_truncated()
-        return encodings
+        return list(encodings)
 
     def _readable(self, text: object, index: int) -> str:
         if not isinstance(text, str):

@@ -1,0 +1,68 @@
+"""Many texts through a runtime: tokenised ahead, sorted by length, several batches at a time, in flat memory."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xsearch.encoder.runtime import Runtime
+from xsearch.encoder.tokenisation import Tokeniser
+
+# Windows in progress: one whose last batches still run, and the next, so that no core waits for the tokenizer.
+_AHEAD = 2
+
+
+def encode_now(
+    texts: Sequence[str], tokeniser: Tokeniser, runtime: Runtime, dimension: int
+) -> NDArray[np.float32]:
+    """Vectors (n, dimension) of a few texts, in the calling thread."""
+    ids = tokeniser.ids(texts)
+    vectors = np.empty((len(ids), dimension), dtype=np.float32)
+    for chosen in runtime.batches([len(one) for one in ids]):
+        vectors[chosen] = runtime.sentences([ids[index] for index in chosen])
+    return vectors
+
+
+def encode_windows(
+    windows: Iterable[Sequence[str]], tokeniser: Tokeniser, runtime: Runtime, dimension: int
+) -> Iterator[NDArray[np.float32]]:
+    """Vectors (n, dimension) of every window of texts, in order.
+
+    While the runtime works on one window the next is taken from `windows` and tokenised; no more is held in memory.
+    """
+    pool = ThreadPoolExecutor(runtime.workers, thread_name_prefix="xsearch-encode")
+    running: deque[tuple[NDArray[np.float32], list[Future[None]]]] = deque()
+    try:
+        for texts in windows:
+            ids = tokeniser.ids(texts)
+            vectors = np.empty((len(ids), dimension), dtype=np.float32)
+            futures = [
+                pool.submit(_fill, vectors, chosen, [ids[index] for index in chosen], runtime)
+                for chosen in runtime.batches([len(one) for one in ids])
+            ]
+            running.append((vectors, futures))
+            if len(running) == _AHEAD:
+                yield _finished(*running.popleft())
+        while running:
+            yield _finished(*running.popleft())
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _fill(
+    vectors: NDArray[np.float32],
+    chosen: NDArray[np.intp],
+    ids: Sequence[NDArray[np.int32]],
+    runtime: Runtime,
+) -> None:
+    vectors[chosen] = runtime.sentences(ids)
+
+
+def _finished(vectors: NDArray[np.float32], futures: Iterable[Future[None]]) -> NDArray[np.float32]:
+    for future in futures:
+        future.result()
+    return vectors
