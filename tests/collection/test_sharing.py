@@ -173,8 +173,8 @@ def test_a_full_disk_leaves_the_committed_state(tmp_path):
         assert len(contents(Collection.open(collection.path))) == 100
         assert collection.verify().ok
         assert collection.delete(ids=["d1"]) == 1
+        (disk / "filler").write_bytes(b"x" * (os.statvfs(disk).f_bavail * os.statvfs(disk).f_frsize))
         with pytest.raises(CollectionError, match="cannot be created: No space left"):
-            (disk / "filler").write_bytes(b"x" * (os.statvfs(disk).f_bavail * os.statvfs(disk).f_frsize))
             create(disk / "more")
         assert not (disk / "more").exists()
     finally:

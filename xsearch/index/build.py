@@ -47,6 +47,8 @@ def empty_index(factory: str, dimension: int) -> Any:
     """The untrained index of a FAISS factory string. Raises QueryError if FAISS does not understand it."""
     try:
         index = faiss().index_factory(dimension, factory, faiss().METRIC_INNER_PRODUCT)
+        if getattr(inner_kind(index), "nlist", 1) < 1:
+            raise RuntimeError("Error: it has no lists")
     except RuntimeError as error:
         reason = str(error).strip().splitlines()[-1].split("Error: ")[-1]
         raise QueryError(

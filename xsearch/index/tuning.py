@@ -71,7 +71,7 @@ def is_coarse(index: Any) -> bool:
     """Whether codes are so short (below 8 bits a component) that many candidates must be re-ranked."""
     inner = inner_kind(index)
     codec = inner.storage if hasattr(inner, "hnsw") else inner
-    return bool(codec.sa_code_size() < inner.d)
+    return bool(codec.sa_code_size() < index.d)
 
 
 def _ladder(index: Any) -> Iterator[dict[str, int]]:

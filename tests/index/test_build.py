@@ -1,0 +1,131 @@
+import warnings
+
+import numpy as np
+import pytest
+
+from tests.stored import clustered_vectors, nearest
+from xsearch.errors import QueryError
+from xsearch.index.approximate import ApproximateIndex
+from xsearch.index.build import build_index, empty_index, insertion_order, training_rows
+from xsearch.index.library import faiss
+from xsearch.index.vector_run import VectorRun
+
+ROWS = 4000
+VECTORS = clustered_vectors(ROWS).astype(np.float16)
+QUERIES = clustered_vectors(50, seed=1)
+
+
+def build(factory, recall=0.95, device="cpu", vectors=VECTORS):
+    order, probes = insertion_order(len(vectors))
+    half = len(vectors) // 2
+    run = VectorRun([vectors[:half], vectors], [np.arange(half), np.arange(half, len(vectors))])
+    progress: list[int] = []
+    built = build_index(factory, run, order, probes, recall=recall, device=device, report=progress.append)
+    assert progress == sorted(progress)
+    assert progress[-1] == len(vectors)
+    return order, built
+
+
+def recall(order, built, depth):
+    found = built.index.search(QUERIES, 10 * depth)[1]
+    true = nearest(QUERIES, VECTORS.astype(np.float32))
+    return np.mean([len(set(order[row]) & set(best)) for row, best in zip(found, true, strict=True)]) / 10
+
+
+@pytest.mark.parametrize(
+    ("factory", "parameters"),
+    [
+        ("HNSW16,SQ8", {"efSearch"}),
+        ("IVF64,SQ8", {"nprobe"}),
+        ("IVF64,PQ8x4fs", {"nprobe"}),
+        ("IVF64,Flat", {"nprobe"}),
+        ("IVF64_HNSW8,SQ8", {"nprobe", "quantizer_efSearch"}),
+        ("IVF64,RaBitQ", {"nprobe"}),
+        ("PCA16,IVF16,SQ8", {"nprobe"}),
+        ("IVF16,SQ4,RFlat", {"nprobe"}),
+        ("HNSW16_SQfp16", {"efSearch"}),
+        ("SQ4", set()),
+        ("Flat", set()),
+    ],
+)
+def test_any_kind_of_index_reaches_the_recall_that_was_asked_for(factory, parameters):
+    order, built = build(factory)
+    assert built.tuning.parameters.keys() == parameters
+    assert built.tuning.recall >= 0.95
+    assert built.probes == 200
+    assert recall(order, built, built.tuning.depth) >= 0.93
+    assert (built.imbalance is not None) == ("IVF" in factory)
+
+
+def test_more_recall_costs_more_effort():
+    efforts = [
+        build("IVF64,SQ8", recall=wanted)[1].tuning.parameters["nprobe"] for wanted in (0.5, 0.9, 0.999)
+    ]
+    assert efforts == sorted(efforts)
+    assert efforts[0] < efforts[-1]
+
+
+def test_the_measured_recall_is_that_of_vectors_which_the_index_has_not_seen():
+    order, built = build("IVF64,SQ8", recall=0.8)
+    assert built.tuning.recall == pytest.approx(recall(order, built, built.tuning.depth), abs=0.1)
+
+
+def test_what_cannot_be_reached_is_told_as_it_is():
+    _, built = build("PQ1x4", recall=0.999)
+    assert built.tuning.recall < 0.999
+
+
+def test_the_same_vectors_give_the_same_index():
+    faiss().omp_set_num_threads(1)
+    first, second = (build("IVF32,SQ8")[1] for _ in range(2))
+    assert np.array_equal(faiss().serialize_index(first.index), faiss().serialize_index(second.index))
+    assert first.tuning == second.tuning
+
+
+def test_training_says_nothing_about_too_few_points(capfd):
+    rows = training_rows(empty_index("IVF32,SQ8", 32))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        build("IVF32,SQ8", vectors=VECTORS[: rows * 20 // 19 + 2])
+    assert "WARNING" not in "".join(capfd.readouterr())
+
+
+@pytest.mark.parametrize(
+    ("factory", "rows"),
+    [("Flat", 1), ("HNSW32,SQ8", 1), ("IVF100,SQ8", 3900), ("IVF4,PQ8", 9984), ("IVF4,PQ8x4fs", 624)],
+)
+def test_how_many_vectors_training_needs(factory, rows):
+    assert training_rows(empty_index(factory, 32)) == rows
+
+
+@pytest.mark.parametrize(
+    "factory", ["", "Nonsense7", "IVF", "PQ7", "IVF0,Flat", "IVF99999999999999999999,Flat"]
+)
+def test_factory_strings_that_faiss_does_not_know_are_refused(factory):
+    with pytest.raises(QueryError, match="not a FAISS index factory string"):
+        empty_index(factory, 32)
+
+
+@pytest.mark.parametrize(
+    "factory", ["HNSW16,SQ8", "IVF64,SQ8", "IVF64,PQ8x4fs", "PCA16,IVF16,SQ8", "IVF16,SQ4,RFlat"]
+)
+def test_a_saved_index_finds_the_same_and_honours_a_filter(tmp_path, factory):
+    order, built = build(factory)
+    faiss().write_index(built.index, str(tmp_path / "x.faiss"))
+    opened = ApproximateIndex(tmp_path / "x.faiss", ROWS, built.tuning.parameters)
+    found = opened.search(QUERIES, 40)
+    assert np.array_equal(found, built.index.search(QUERIES, 40)[1])
+    allowed = np.zeros(ROWS, bool)
+    allowed[::5] = True
+    filtered = opened.search(QUERIES, 40, allowed)
+    assert np.all((filtered == -1) | allowed[filtered])
+    true = nearest(QUERIES, VECTORS.astype(np.float32)[order][allowed])
+    hits = [len(set(row // 5) & set(best)) for row, best in zip(filtered, true, strict=True)]
+    assert np.mean(hits) / 10 >= 0.9
+
+
+def test_a_saved_index_is_mapped_and_not_read(tmp_path):
+    _, built = build("HNSW16,SQ8")
+    faiss().write_index(built.index, str(tmp_path / "x.faiss"))
+    index = faiss().read_index(str(tmp_path / "x.faiss"), faiss().IO_FLAG_MMAP_IFC)
+    assert not faiss().downcast_index(index.storage).codes.is_owned
