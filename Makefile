@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 TORCH := torch==2.13.0
 STORE := $${XSEARCH_STORE:-indexes}
 
-.PHONY: help demo test lint types format ui chromium clean
+.PHONY: help demo test lint types format ui screenshots chromium clean
 .DEFAULT_GOAL := help
 
 help:
@@ -19,6 +19,7 @@ help:
 	@echo "make types     mypy, strict"
 	@echo "make format    ruff: rewrite the format"
 	@echo "make ui        install and open the search page"
+	@echo "make screenshots  take the pictures of the page that the README shows"
 	@echo "make bench-X   run benchmarks/X.py (encode, cold, index, ...)"
 
 demo: $(VENV)/.base
@@ -54,6 +55,9 @@ format: $(VENV)/.test
 
 ui: $(VENV)/.app
 	$(BIN)/xsearch ui
+
+screenshots: $(VENV)/.test chromium
+	XSEARCH_STORE=$(STORE) $(BIN)/python -m tests.app.screenshots $(ARGS)
 
 bench-%: benchmarks/%.py $(VENV)/.test
 	$(BIN)/python -m benchmarks.$* $(ARGS)

@@ -114,7 +114,7 @@ def _hit(one: Fold, result: SearchResult, *, several: bool, words: bool) -> Delt
     hit = one.hit
     place = st.empty()
     key = f"{hit.collection}/{hit.id}"
-    with st.container(horizontal=True, key=f"act_{hit.rank}", gap="small"):
+    with st.container(horizontal=True, key=f"act_{hit.rank}", gap="small", vertical_alignment="center"):
         asked = words and st.toggle("Words", key=f"words_{key}")
         if st.button("More like this", key=f"like_{key}", type="tertiary"):
             st.query_params["like"] = key
@@ -153,7 +153,8 @@ def _point_out(
 
 def _damaged(bad: dict[str, str]) -> None:
     for name, problem in bad.items():
-        error(f"The collection {name} is left out. {problem}", command=f"xsearch verify {name} --store {store.folder()}")
+        shell = f"xsearch verify {name} --store {store.folder()}"
+        error(f"The collection {name} is left out. {problem}", command=shell)
 
 
 def _invitation(documents: int, collections: int) -> None:

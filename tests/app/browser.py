@@ -12,7 +12,7 @@ FLAGS = [
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
-PATIENCE = 120_000
+PATIENCE = 240_000
 """Milliseconds to wait for anything: for a busy machine, not a measure of speed."""
 
 

@@ -36,7 +36,8 @@ def address(store, environment):
 def browser():
     with sync_api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
-        yield browser
+        # One context for all tabs: they share the cache, so that the page's scripts are fetched and compiled once.
+        yield browser.new_context(accept_downloads=True)
         browser.close()
 
 
@@ -46,7 +47,8 @@ def tab(browser, address):
     pages, foreign = [], []
 
     def at(path="", size=(1280, 800)):
-        page = browser.new_page(viewport={"width": size[0], "height": size[1]}, accept_downloads=True)
+        page = browser.new_page()
+        page.set_viewport_size({"width": size[0], "height": size[1]})
         page.set_default_timeout(PATIENCE)
         page.on(
             "request", lambda request: foreign.append(request.url) if _leaves(request.url, address) else None
