@@ -8,6 +8,7 @@ what it is encoded with.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import reduce
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from xsearch.encoder.quantisation import (
     Smoothing,
     Step,
     absorbed,
-    float_neurons,
+    grouped_neurons,
     int8_linear,
     smoothed,
     smoothing,
@@ -67,18 +68,21 @@ def _feed_forward_block(
     rounded = _Rounded(
         graph, layer_norm(graph, summed, _through(layer.attention_norm, by), body), smoothed(seen, by)
     )
-    exact = float_neurons(inside)
     into = absorbed(layer.ffn_in, by)
-    wide = gelu(graph, rounded.times(Linear(into.weight[~exact], into.bias[~exact])), tanh=True)
-    kept = Observed(inside.low[~exact], inside.high[~exact], inside.mean[~exact])
-    out = _Rounded(graph, wide, kept).times(Linear(layer.ffn_out.weight[:, ~exact], layer.ffn_out.bias))
-    if exact.any():
-        product = graph.add("MatMul", hidden, _transposed(graph, layer.ffn_in.weight[exact]))
-        few = gelu(graph, graph.add("Add", product, graph.constant(layer.ffn_in.bias[exact])), tanh=True)
-        out = graph.add(
-            "Add", out, graph.add("MatMul", few, _transposed(graph, layer.ffn_out.weight[:, exact]))
-        )
-    return graph.add("Add", out, hidden)
+    neurons = grouped_neurons(inside, layer.ffn_out)
+    summands = [hidden]
+    bias = layer.ffn_out.bias
+    for group in neurons.rounded:
+        wide = gelu(graph, rounded.times(Linear(into.weight[group], into.bias[group])), tanh=True)
+        seen = Observed(inside.low[group], inside.high[group], inside.mean[group])
+        summands.append(_Rounded(graph, wide, seen).times(Linear(layer.ffn_out.weight[:, group], bias)))
+        bias = np.zeros_like(bias)  # in the sum once
+    if len(neurons.exact):
+        product = graph.add("MatMul", hidden, _transposed(graph, layer.ffn_in.weight[neurons.exact]))
+        biased = graph.add("Add", product, graph.constant(layer.ffn_in.bias[neurons.exact]))
+        few, weight = gelu(graph, biased, tanh=True), layer.ffn_out.weight[:, neurons.exact]
+        summands.append(graph.add("MatMul", few, _transposed(graph, weight)))
+    return reduce(lambda left, right: graph.add("Add", left, right), summands)
 
 
 class _Rounded:
