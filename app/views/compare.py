@@ -41,10 +41,15 @@ def show() -> None:
             label_visibility="collapsed",
         )
         lang = language_picker()
-        k = int(
-            st.select_slider(
-                "Hits", [5, 10, 20], 10, key="n", bind="query-params", label_visibility="collapsed", width=140
-            )
+        k = st.selectbox(
+            "Number of hits",
+            [5, 10, 20],
+            index=1,
+            key="n",
+            bind="query-params",
+            format_func=lambda count: f"{count} hits",
+            label_visibility="collapsed",
+            width=120,
         )
     try:
         if by == _LANGUAGES:

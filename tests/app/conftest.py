@@ -81,7 +81,9 @@ def damage(collection: Path) -> None:
 
 @pytest.fixture
 def page(monkeypatch, store, modules):
-    """Runs a view in this process: ``page("compare", q="koira")`` is the page at /compare?q=koira."""
+    """Runs the page in this process: ``page(q="koira")`` is the search at /?q=koira, and a view by its name what
+    stands below the navigation, which AppTest follows to files only.
+    """
     import streamlit as st
 
     monkeypatch.setenv("XSEARCH_STORE", str(store))
@@ -91,15 +93,12 @@ def page(monkeypatch, store, modules):
     st.cache_resource.clear()
 
     def at(view="", **params):
-        app = AppTest.from_file(str(MAIN), default_timeout=120)
+        alone = f"from views import {view}\n{view}.show()"
+        app = AppTest.from_string(alone) if view else AppTest.from_file(str(MAIN))
+        app.default_timeout = 120
         for name, value in params.items():
             app.query_params[name] = value
         app.run()
-        if view:
-            app.switch_page(view)
-            for name, value in params.items():
-                app.query_params[name] = value
-            app.run()
         assert not app.exception, app.exception
         return app
 

@@ -39,7 +39,7 @@ def words(page):
 SHOTS = [
     ("search", f"?q={ASKED}&lang=English&c=demo-fi&c=demo-en", LAPTOP, words),
     ("search-phone", f"?q={ASKED}&lang=English&c=demo-fi", PHONE, None),
-    ("compare", f"compare?q={ASKED}&lang=English&by=Languages&n=5", LAPTOP, None),
+    ("compare", f"compare?q={ASKED}&lang=English&by=Languages", LAPTOP, None),
     (
         "questions",
         (

@@ -4,7 +4,7 @@ QUERY = "saanko itse sahata naapurin puolelta pihalle kasvavat oksat"
 
 
 def hits(app):
-    return html(app).count('<article class="hit">')
+    return html(app).count('<article class="hit')
 
 
 def test_compare_shows_both_spaces_and_what_they_share(page):

@@ -8,7 +8,7 @@ QUERY = "saanko itse sahata naapurin puolelta pihalle kasvavat oksat"
 
 
 def hits(app):
-    return html(app).count('<article class="hit">')
+    return html(app).count('<article class="hit')
 
 
 def popovers(app):
