@@ -6,7 +6,6 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -16,17 +15,18 @@ from numpy.typing import ArrayLike, NDArray
 from xsearch.collection import contents, describe, verification
 from xsearch.collection.durable import sync_folder, write_manifest
 from xsearch.collection.encoding import EncoderFor, check_module, installed_encoder
-from xsearch.collection.filters import Filter
 from xsearch.collection.hit import Hit
 from xsearch.collection.lock import writer_lock
 from xsearch.collection.maintenance import check_settings, compact, tidy
 from xsearch.collection.manifest import FORMAT, IndexSettings, Manifest, ModuleRecord
-from xsearch.collection.ranking import Ranking, rank
+from xsearch.collection.ranking import Ranking, rank, rescore
 from xsearch.collection.snapshot import Snapshot, open_snapshot
 from xsearch.collection.spaces import NATIVE, SHARED, SpaceChoice, choose_space
 from xsearch.collection.vectors import unit_queries
+from xsearch.collection.view import View
 from xsearch.collection.writer import Writer
 from xsearch.errors import CollectionError, QueryError
+from xsearch.index.gpu import Device, resolve_device
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -50,10 +50,10 @@ class Collection:
     nothing.
     """
 
-    def __init__(self, path: Path, snapshot: Snapshot, encoder_for: EncoderFor) -> None:
+    def __init__(self, path: Path, snapshot: Snapshot, encoder_for: EncoderFor, device: Device) -> None:
         self.path = path
-        self._encoder_for = encoder_for
-        self._show(snapshot)
+        self._encoder_for, self._device = encoder_for, device
+        self._view = View(snapshot)
 
     @classmethod
     def create(
@@ -102,14 +102,18 @@ class Collection:
         return cls.open(path, encoder_for=encoder_for)
 
     @classmethod
-    def open(cls, path: str | Path, *, encoder_for: EncoderFor = installed_encoder) -> Self:
+    def open(
+        cls, path: str | Path, *, encoder_for: EncoderFor = installed_encoder, device: str = "cpu"
+    ) -> Self:
         """Open the last committed state; files are mapped, not read.
 
-        `encoder_for` gives the encoder of a query's language. Raises CollectionError if the collection is
-        missing, damaged, or of a newer format.
+        `encoder_for` gives the encoder of a query's language. On `device` cuda (or auto, where FAISS sees a GPU) the
+        indexes that can run there are copied to the GPUs. Raises CollectionError if the collection is missing,
+        damaged, or of a newer format, and DeviceError for a device that is not there.
         """
         path = Path(path).absolute()
-        return cls(path, open_snapshot(path), encoder_for)
+        resolved: Device = "cpu" if device == "cpu" else resolve_device(device)
+        return cls(path, open_snapshot(path, resolved), encoder_for, resolved)
 
     # --- what it is
     # ---------------------------------------------------------------------------------------------
@@ -122,7 +126,7 @@ class Collection:
     @property
     def manifest(self) -> Manifest:
         """The committed state that this object shows."""
-        return self._snapshot.manifest
+        return self._view.snapshot.manifest
 
     @property
     def languages(self) -> tuple[str, ...]:
@@ -145,7 +149,7 @@ class Collection:
 
     def info(self) -> describe.Info:
         """Counts, sizes, the index with its measured recall, and advice (such as to compact)."""
-        return describe.describe(self.name, self._snapshot)
+        return describe.describe(self.name, self._view.snapshot)
 
     def verify(self) -> verification.Verification:
         """Check every file against the manifest and the files against each other; names what is damaged."""
@@ -155,7 +159,7 @@ class Collection:
         """Stream the living documents by ascending key: id, lang, text, the metadata columns, and for each space
         in `vectors` a column `vector_SPACE` of (d) float16 lists. Memory stays at about one batch.
         """
-        return contents.stream(self._snapshot, vectors, batch_rows)
+        return contents.stream(self._view.snapshot, vectors, batch_rows)
 
     # --- changing it
     # --------------------------------------------------------------------------------------------
@@ -235,10 +239,10 @@ class Collection:
 
     def refresh(self) -> bool:
         """Show the last committed state; returns whether it is another than before."""
-        snapshot = open_snapshot(self.path)
+        snapshot = open_snapshot(self.path, self._device)
         changed = snapshot.manifest.commit != self.manifest.commit
         if changed:
-            self._show(snapshot)
+            self._view = View(snapshot)
         return changed
 
     # --- searching it
@@ -292,34 +296,38 @@ class Collection:
                 f"a file of {self.path} is missing: {error}; `xsearch verify` names it"
             ) from error
 
+    def answer_words(
+        self, query: str, vector: ArrayLike, *, lang: str, space: str, k: int, where: str | None = None
+    ) -> list[tuple[float, Hit]]:
+        """About the k best documents in `lang` by BM25 over the query's words, best first, with their BM25 scores.
+
+        A hit's score is the cosine with the query's `vector` (d,). Raises MissingExtraError without tantivy, and
+        QueryError for a large collection that was made without an index of words.
+        """
+        unit = unit_queries(np.asarray(vector)[None], self.dimension)[0]
+        choice = choose_space(self.manifest, space, lang)
+        view = self._view
+        keys = None if where is None else view.allowed(where, None)
+        found = view.keywords.search(query, lang, k, keys)
+        ranking = rescore(view.snapshot, choice.stored, unit, np.array([key for _, key in found], np.int64))
+        scores = dict(zip(ranking.keys.tolist(), self._hits(view.snapshot, ranking), strict=True))
+        return [(score, scores[key]) for score, key in found if key in scores]
+
     def _answer(self, queries: NDArray[np.float32], choice: SpaceChoice, k: int, where: str | None) -> Answer:
-        snapshot, allowed = self._snapshot, self._allowed
+        view = self._view
         started = time.perf_counter()
-        keys = None if where is None and choice.lang is None else allowed(where, choice.lang)
-        rankings = rank(snapshot, choice.stored, queries, k, keys)
+        keys = None if where is None and choice.lang is None else view.allowed(where, choice.lang)
+        rankings = rank(view.snapshot, choice.stored, queries, k, keys)
         ranked = time.perf_counter()
-        hits = [self._hits(snapshot, ranking) for ranking in rankings]
+        hits = [self._hits(view.snapshot, ranking) for ranking in rankings]
         return Answer(hits, ranked - started, time.perf_counter() - ranked)
 
-    def _show(self, snapshot: Snapshot) -> None:
-        self._snapshot = snapshot
-        documents = Filter(snapshot.segments, snapshot.manifest.columns)
-
-        @lru_cache(maxsize=8)
-        def allowed(where: str | None, lang: str | None) -> NDArray[np.int64]:
-            keys = documents.keys(where, lang)
-            return keys[~snapshot.is_dead(keys)]
-
-        self._allowed = allowed
-
     def _hits(self, snapshot: Snapshot, ranking: Ranking) -> list[Hit]:
-        columns = [column.name for column in snapshot.manifest.columns]
-        places: dict[int, Hit] = {}
+        columns = snapshot.column_names
+        hits: list[Hit | None] = [None] * len(ranking.keys)
+        scores = ranking.scores.tolist()
         for segment, rows, positions in snapshot.locate(ranking.keys):
-            for row, position in zip(rows.tolist(), positions.tolist(), strict=True):
-                id_, lang, text, metadata = segment.fields(row)
-                score = float(ranking.scores[position])
-                places[position] = Hit(
-                    position + 1, score, id_, text, lang, self.name, dict.fromkeys(columns) | metadata
-                )
-        return [places[position] for position in sorted(places)]
+            for row, place in zip(rows.tolist(), positions.tolist(), strict=True):
+                id_, lang, text, metadata = segment.fields(row, columns)
+                hits[place] = Hit(place + 1, scores[place], id_, text, lang, self.name, metadata)
+        return [hit for hit in hits if hit is not None]

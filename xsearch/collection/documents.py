@@ -203,7 +203,10 @@ class DocumentsReader:
         """Id, language and metadata values of a row."""
         try:
             start = int(self._record_offsets[row])
-            return values.loads(self._records[start : self._records.find(b"\n", start)])
+            record = values.loads(self._records[start : self._records.find(b"\n", start)])
+            if len(record) < 2:
+                raise ValueError("no id and language")
+            return record
         except (ValueError, IndexError, OverflowError, TypeError, RecursionError):
             raise self._damaged("records.jsonl", row) from None
 

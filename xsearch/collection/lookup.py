@@ -33,9 +33,8 @@ def find_document(collection: Collection, id: str) -> StoredDocument:
         )
     segment, rows, _ = next(iter(snapshot.locate(np.array([key], np.int64))))
     row = int(rows[0])
-    id_, lang, text, metadata = segment.fields(row)
-    columns = dict.fromkeys(column.name for column in snapshot.manifest.columns)
+    id_, lang, text, metadata = segment.fields(row, snapshot.column_names)
     vectors = {
         space: np.asarray(segment.vectors[space][row], np.float32) for space in snapshot.manifest.spaces
     }
-    return StoredDocument(id_, text, lang, collection.name, columns | metadata, vectors)
+    return StoredDocument(id_, text, lang, collection.name, metadata, vectors)

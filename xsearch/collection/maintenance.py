@@ -8,11 +8,11 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from xsearch.collection.keywords import write_keywords
 from xsearch.collection.manifest import IndexSettings, Manifest, PartRecord, SegmentRecord
 from xsearch.collection.merging import merge
 from xsearch.collection.part_writer import write_part
 from xsearch.collection.segment import Segment
-from xsearch.collection.snapshot import Snapshot
 from xsearch.collection.writer import Writer
 from xsearch.index.build import empty_index, training_rows
 from xsearch.index.choice import EXACT_ROWS, choose_index, span_to_index
@@ -20,6 +20,9 @@ from xsearch.index.gpu import resolve_device
 
 FAN = 8
 """So many segments of like size become one."""
+
+_FEW_WORDS = 1_000
+"""So many documents are indexed in memory when a hybrid query comes; it takes some hundredths of a second."""
 
 Report = Callable[[int], None]
 
@@ -55,17 +58,28 @@ def index_if_due(writer: Writer, device: str = "auto", report: Report = lambda d
     so far.
     """
     manifest = writer.manifest
-    tail = _rows_from(writer.snapshot, manifest.covered)
+    tail = writer.snapshot.rows_from(manifest.covered)
     if not _is_due(manifest, tail):
         return
     taken = span_to_index([part.rows for part in manifest.parts], tail)
     kept = manifest.parts[: len(manifest.parts) - taken]
     first_key = kept[-1].last_key + 1 if kept else 0
-    factory = _factory(manifest, _rows_from(writer.snapshot, first_key), device)
+    factory = _factory(manifest, writer.snapshot.rows_from(first_key), device)
     if factory is not None:
         snapshot = writer.snapshot
         part = write_part(snapshot, snapshot.segments, first_key, factory, writer.new_name(), device, report)
         writer.replace(parts=(*kept, part))
+
+
+def index_words_if_due(writer: Writer) -> None:
+    """Rebuild the index of words, if the collection keeps one, once a tenth of the documents is not in it."""
+    manifest, snapshot = writer.manifest, writer.snapshot
+    if not manifest.settings.keywords:
+        return
+    record = manifest.keywords
+    missing = snapshot.rows_from(record.last_key + 1 if record else 0)
+    if missing > max(_FEW_WORDS, (record.rows if record else 0) // 10):
+        writer.replace(keywords=write_keywords(snapshot, writer.new_name()))
 
 
 def compact(writer: Writer, device: str = "auto", report: Report = lambda done: None) -> None:
@@ -75,20 +89,22 @@ def compact(writer: Writer, device: str = "auto", report: Report = lambda done: 
     manifest = snapshot.manifest
     record = merge(snapshot, snapshot.segments, writer.new_name())
     if record is None:
-        writer.replace(segments=(), parts=(), tombstones=None, columns=())
+        writer.replace(segments=(), parts=(), tombstones=None, columns=(), keywords=None)
         return
     parts: tuple[PartRecord, ...] = ()
     factory = _factory(manifest, record.rows, device)
     if factory is not None:
         whole = Segment(writer.folder, record, manifest.spaces, manifest.dimension)
         parts = (write_part(snapshot, [whole], 0, factory, writer.new_name(), device, report),)
-    writer.replace(segments=(record,), parts=parts, tombstones=None, columns=record.columns)
+    words = write_keywords(snapshot, writer.new_name()) if manifest.settings.keywords else None
+    writer.replace(segments=(record,), parts=parts, tombstones=None, columns=record.columns, keywords=words)
 
 
 def tidy(writer: Writer, device: str = "auto", report: Report = lambda done: None) -> None:
     """What is due after a commit: merging small segments, indexing documents that have piled up."""
     merge_small_segments(writer)
     index_if_due(writer, device, report)
+    index_words_if_due(writer)
 
 
 def check_settings(settings: IndexSettings, dimension: int) -> None:
@@ -112,15 +128,6 @@ def _factory(manifest: Manifest, rows: int, device: str) -> str | None:
     # one in twenty is held back for tuning
     enough = rows - rows // 20 > training_rows(empty_index(settings.factory, manifest.dimension))
     return settings.factory if enough else None
-
-
-def _rows_from(snapshot: Snapshot, first_key: int) -> int:
-    """Living documents with keys from `first_key` on."""
-    return sum(
-        int(np.count_nonzero(~snapshot.is_dead(segment.keys[segment.keys >= first_key])))
-        for segment in snapshot.segments
-        if segment.record.last_key >= first_key
-    )
 
 
 def _commit_segments(writer: Writer, segments: tuple[SegmentRecord, ...]) -> None:

@@ -4,7 +4,7 @@ import hashlib
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -37,11 +37,14 @@ class ModuleRecord:
 
 @dataclass(frozen=True)
 class IndexSettings:
-    """What the owner asked of the index: `auto` or a FAISS factory string, bytes of memory, recall@10 wanted."""
+    """What the owner asked of the index: `auto` or a FAISS factory string, bytes of memory, recall@10 wanted, and
+    whether to keep an index of words for hybrid search.
+    """
 
     factory: str = "auto"
     memory: int = 4 << 30
     recall: float = 0.95
+    keywords: bool = False
 
 
 @dataclass(frozen=True)
@@ -99,6 +102,16 @@ class PartRecord:
 
 
 @dataclass(frozen=True)
+class KeywordsRecord:
+    """An index of the words of all documents (then alive) with keys up to `last_key`."""
+
+    name: str
+    rows: int
+    last_key: int
+    files: tuple[FileRecord, ...]
+
+
+@dataclass(frozen=True)
 class TombstoneRecord:
     """The keys of deleted documents that some segment or part still holds."""
 
@@ -135,12 +148,14 @@ class Manifest:
     segments: tuple[SegmentRecord, ...] = ()
     parts: tuple[PartRecord, ...] = ()
     tombstones: TombstoneRecord | None = None
-    source: SourceRecord | None = field(default=None)
+    source: SourceRecord | None = None
+    keywords: KeywordsRecord | None = None
 
     def files(self) -> dict[str, FileRecord]:
         """Every file that the collection consists of, the manifest itself apart, by path."""
         records = [file for segment in self.segments for file in segment.files]
         records += [file for part in self.parts for file in part.files]
+        records += self.keywords.files if self.keywords is not None else ()
         if self.tombstones is not None:
             records.append(self.tombstones.file)
         return {record.path: record for record in records}
@@ -205,16 +220,22 @@ def _check(manifest: Manifest) -> None:
         raise ValueError(f"it names the spaces {manifest.spaces} of {manifest.dimension} dimensions")
     _check_folders(manifest.segments, manifest.next_key)
     _check_folders(manifest.parts, manifest.next_key)
+    if manifest.keywords is not None:
+        _check_name(manifest.keywords.name)
 
 
 def _check_folders(records: Sequence[SegmentRecord | PartRecord], end: int) -> None:
     next_key = 0
     for record in records:
-        if not re.fullmatch(r"\d{8}-\d+", record.name):
-            raise ValueError(f"it names a folder {record.name!r}")
+        _check_name(record.name)
         if not next_key <= record.first_key <= record.last_key < end or record.rows < 1:
             raise ValueError(f"the keys of {record.name} are out of order")
         next_key = record.last_key + 1
+
+
+def _check_name(name: str) -> None:
+    if not re.fullmatch(r"\d{8}-\d+", name):
+        raise ValueError(f"it names a folder {name!r}")
 
 
 def _refuse_outside(name: str) -> None:

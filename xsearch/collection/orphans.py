@@ -5,7 +5,7 @@ from pathlib import Path
 
 from xsearch.collection.manifest import MANIFEST_NAME, Manifest
 
-SHELVES = ("segments", "parts", "tombstones")
+SHELVES = ("segments", "parts", "keywords", "tombstones")
 """The folders of a collection that hold nothing but its own files."""
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from xsearch.collection.manifest import PartRecord
 from xsearch.collection.vectors import open_array
 from xsearch.index.approximate import ApproximateIndex
+from xsearch.index.gpu import Device
 
 FOLDER = "parts"
 
@@ -20,13 +21,13 @@ FOLDER = "parts"
 class Part:
     """A committed part, opened."""
 
-    def __init__(self, collection: Path, record: PartRecord) -> None:
+    def __init__(self, collection: Path, record: PartRecord, device: Device) -> None:
         folder = collection / FOLDER / record.name
         self.record = record
         keys: Any = open_array(folder / "keys.npy", (record.rows,), "<i8")
         self.keys: NDArray[np.int64] = keys
         self._indexes = {
-            space: ApproximateIndex(folder / f"{space}.faiss", record.rows, index.parameters)
+            space: ApproximateIndex(folder / f"{space}.faiss", record.rows, index.parameters, device)
             for space, index in record.indexes.items()
         }
 

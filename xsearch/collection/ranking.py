@@ -18,6 +18,7 @@ EXACT_SURVIVORS = 20_000
 
 _SLACK = 8
 _TIE = 2e-6
+_NOTHING = np.float32(1e-12)
 
 
 @dataclass(frozen=True)
@@ -77,12 +78,9 @@ def cosines(vectors: NDArray[np.float16], query: NDArray[np.float32]) -> NDArray
     which a matrix product does not promise; a zero row scores 0.
     """
     rows = vectors.astype(np.float32)
-    norms: NDArray[np.float32] = np.sqrt(np.add.reduce(rows * rows, axis=1))
-    products = np.add.reduce(rows * query, axis=1)
-    scores: NDArray[np.float32] = np.zeros_like(products)
-    np.divide(products, norms, out=scores, where=norms > 0)
-    np.clip(scores, -1, 1, out=scores)
-    return scores
+    lengths: NDArray[np.float32] = np.sqrt(np.einsum("ij,ij->i", rows, rows))
+    scores: NDArray[np.float32] = np.einsum("ij,j->i", rows, query) / np.maximum(lengths, _NOTHING)
+    return np.clip(scores, -1, 1, out=scores)
 
 
 def _from_part(

@@ -23,7 +23,10 @@ def to_json(value: Any) -> Any:
 
 
 def from_json(kind: type[T], value: Any, where: str = "") -> T:
-    """Build the dataclass `kind` from parsed JSON. Raises ValueError naming the field that does not fit."""
+    """Build the dataclass `kind` from parsed JSON; a field with a default may be missing.
+
+    Raises ValueError naming the field that does not fit.
+    """
     return typing.cast(T, _read(kind, value, where))
 
 
@@ -55,9 +58,10 @@ def _read_record(kind: type, value: Any, where: str) -> Any:
         raise ValueError(f"{where or 'the document'} should be an object, not {type(value).__name__}")
     hints = typing.get_type_hints(kind)
     names = {field.name for field in dataclasses.fields(kind)}
+    needed = {field.name for field in dataclasses.fields(kind) if field.default is dataclasses.MISSING}
     prefix = f"{where}." if where else ""
-    if missing := sorted(names - value.keys()):
+    if missing := sorted(needed - value.keys()):
         raise ValueError(f"{prefix}{missing[0]} is missing")
     if unknown := sorted(value.keys() - names):
         raise ValueError(f"{prefix}{unknown[0]} is not a known field")
-    return kind(**{name: _read(hints[name], value[name], f"{prefix}{name}") for name in names})
+    return kind(**{name: _read(hints[name], value[name], f"{prefix}{name}") for name in names & value.keys()})

@@ -145,10 +145,13 @@ class Segment:
             if self._documents.record(int(row))[0] == ids[which]
         ]
 
-    def fields(self, row: int) -> tuple[str, str, str, dict[str, Any]]:
-        """Id, language, text and metadata of a row."""
-        id_, lang, *metadata = self._documents.record(row)
-        return id_, lang, self._documents.text(row), dict(zip(self._columns, metadata, strict=False))
+    def fields(self, row: int, columns: Sequence[str]) -> tuple[str, str, str, dict[str, Any]]:
+        """Id, language, text and the metadata of a row: the collection's `columns`, None where it has no value."""
+        id_, lang, *values = self._documents.record(row)
+        metadata = dict(zip(self._columns, values, strict=False))
+        if len(metadata) < len(columns):
+            metadata = {name: metadata.get(name) for name in columns}
+        return id_, lang, self._documents.text(row), metadata
 
     def parquet(self) -> Any:
         """The documents as a `pyarrow.parquet.ParquetFile`."""

@@ -16,19 +16,23 @@ from xsearch.collection.part import Part
 from xsearch.collection.segment import Segment
 from xsearch.collection.vectors import open_array
 from xsearch.errors import CollectionError
+from xsearch.index.gpu import Device
 
 _ATTEMPTS = 20
 
 
 class Snapshot:
-    """The segments, parts and tombstones of one manifest; `dead` are the keys of deleted documents, ascending."""
+    """The segments, parts and tombstones of one manifest; `dead` are the keys of deleted documents, ascending, and
+    `column_names` its metadata columns.
+    """
 
-    def __init__(self, folder: Path, manifest: Manifest) -> None:
+    def __init__(self, folder: Path, manifest: Manifest, device: Device = "cpu") -> None:
         _check_sizes(folder, manifest)
         self.folder, self.manifest = folder, manifest
         spaces, dimension = manifest.spaces, manifest.dimension
         self.segments = tuple(Segment(folder, record, spaces, dimension) for record in manifest.segments)
-        self.parts = tuple(Part(folder, record) for record in manifest.parts)
+        self.parts = tuple(Part(folder, record, device) for record in manifest.parts)
+        self.column_names = [column.name for column in manifest.columns]
         self.dead = _dead(folder, manifest)
         self._starts = np.array([record.first_key for record in manifest.segments], np.int64)
 
@@ -44,16 +48,33 @@ class Snapshot:
         first, last = np.searchsorted(self.dead, [part.record.first_key, part.record.last_key + 1])
         return bool(first < last)
 
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """The languages of the documents, in a fixed order."""
+        return tuple(sorted(self.manifest.modules))
+
+    def rows_from(self, first_key: int) -> int:
+        """Living documents with keys from `first_key` on."""
+        return sum(
+            int(np.count_nonzero(~self.is_dead(segment.keys[segment.keys >= first_key])))
+            for segment in self.segments
+            if segment.record.last_key >= first_key
+        )
+
     def locate(
         self, keys: NDArray[np.int64]
     ) -> Iterator[tuple[Segment, NDArray[np.int64], NDArray[np.int64]]]:
         """For each segment that holds some of `keys`: the segment, their rows in it, their positions in `keys`."""
         owners = np.searchsorted(self._starts, keys, "right") - 1
-        for owner in np.unique(owners[owners >= 0]):
+        for owner in sorted(set(owners.tolist())):
+            if owner < 0:
+                continue
             positions = np.flatnonzero(owners == owner)
             rows = self.segments[owner].rows_of(keys[positions])
             held = rows >= 0
-            if held.any():
+            if held.all():
+                yield self.segments[owner], rows, positions
+            elif held.any():
                 yield self.segments[owner], rows[held], positions[held]
 
     def live_keys(self, ids: Sequence[str]) -> dict[str, int]:
@@ -70,8 +91,8 @@ class Snapshot:
         return found
 
 
-def open_snapshot(folder: Path) -> Snapshot:
-    """Open the last committed state. Raises CollectionError if it is missing or damaged.
+def open_snapshot(folder: Path, device: Device = "cpu") -> Snapshot:
+    """Open the last committed state, its indexes on `device`. Raises CollectionError if it is missing or damaged.
 
     A writer may replace files between the reading of the manifest and their opening; the manifest has then
     moved on, and opening starts again from the new one.
@@ -79,7 +100,7 @@ def open_snapshot(folder: Path) -> Snapshot:
     manifest = read_manifest(folder)
     for _ in range(_ATTEMPTS):
         try:
-            return Snapshot(folder, manifest)
+            return Snapshot(folder, manifest, device)
         except FileNotFoundError as error:
             newer = read_manifest(folder)
             if newer.commit == manifest.commit:

@@ -24,7 +24,7 @@ def dumps(values: list[Any]) -> bytes:
 
 def loads(line: bytes) -> list[Any]:
     """The values of one document. Raises ValueError when the line is not what `dumps` writes."""
-    values = json.loads(line.decode("utf-8", "surrogatepass"), object_hook=_untagged)
+    values = _DECODER.decode(line.decode("utf-8", "surrogatepass"))
     if not isinstance(values, list):
         raise ValueError("a document's record should be a list")
     return values
@@ -77,3 +77,6 @@ def _untagged(value: dict[str, Any]) -> Any:
         case [str() as kind, inner] if kind in _READERS:
             return _READERS[kind](inner)
     raise ValueError(f"an unknown kind of value: {str(value[_TAG])[:40]!r}")
+
+
+_DECODER = json.JSONDecoder(object_hook=_untagged)

@@ -85,9 +85,11 @@ def unit_queries(vectors: ArrayLike, dimension: int) -> NDArray[np.float32]:
     array = np.ascontiguousarray(vectors, dtype=np.float32)
     if array.ndim != 2 or array.shape[1] != dimension:
         raise QueryError(f"queries have shape {list(array.shape)}, expected (m, {dimension})")
-    if not np.isfinite(array).all() or not array.any(axis=1).all():
+    norms = np.sqrt(np.einsum("ij,ij->i", array, array, dtype=np.float64))
+    if not np.all((norms > 0) & (norms < np.inf)):
         raise QueryError("a query vector is zero, infinite or NaN; encode the query again")
-    return _normalise(array)
+    unit: NDArray[np.float32] = (array / norms[:, None]).astype(np.float32)
+    return unit
 
 
 def _normalise(array: NDArray[np.float32]) -> NDArray[np.float32]:

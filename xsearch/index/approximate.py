@@ -9,21 +9,27 @@ from numpy.typing import NDArray
 
 from xsearch.errors import CollectionError
 from xsearch.index.exact import bitmap_selector
+from xsearch.index.gpu import Device, is_on_gpu, to_gpu
 from xsearch.index.library import faiss
 
 _MOST_EFFORT = 20
 
 
 class ApproximateIndex:
-    """A saved FAISS index with tuned search parameters; mapped into memory where FAISS can do that."""
+    """A saved FAISS index with tuned search parameters; mapped into memory where FAISS can do that.
 
-    def __init__(self, path: Path, rows: int, parameters: Mapping[str, int]) -> None:
+    On `device` cuda it is copied to every GPU instead, if it is of a kind that runs there.
+    """
+
+    def __init__(self, path: Path, rows: int, parameters: Mapping[str, int], device: Device = "cpu") -> None:
         if not path.exists():
             raise FileNotFoundError(2, "No such file", str(path))
         try:
             self._index = faiss().read_index(str(path), faiss().IO_FLAG_MMAP_IFC)
             if self._index.ntotal != rows:
                 raise RuntimeError(f"it holds {self._index.ntotal} vectors instead of {rows}")
+            if device == "cuda":
+                self._index = to_gpu(self._index, replicate=True)
             set_parameters(self._index, parameters)
         except RuntimeError as error:
             raise CollectionError(
@@ -54,7 +60,7 @@ class ApproximateIndex:
 
 def set_parameters(index: Any, parameters: Mapping[str, int]) -> None:
     """Set search-time parameters by FAISS' names for them (nprobe, efSearch, quantizer_efSearch)."""
-    space = faiss().ParameterSpace()
+    space = faiss().ParameterSpace() if not is_on_gpu(index) else faiss().GpuParameterSpace()
     for name, value in parameters.items():
         space.set_index_parameter(index, name, value)
 

@@ -50,6 +50,11 @@ def to_gpu(index: Any, *, replicate: bool) -> Any:
     return library.index_cpu_to_all_gpus(index, co=options)
 
 
+def is_on_gpu(index: Any) -> bool:
+    """Whether `to_gpu` has moved the index."""
+    return type(index).__name__.startswith(("Gpu", "IndexReplicas", "IndexShards"))
+
+
 def to_cpu(index: Any) -> Any:
     """The index as one that any machine can open."""
     library = faiss()

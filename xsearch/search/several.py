@@ -4,11 +4,18 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
+from numpy.typing import NDArray
+
 from xsearch.collection import Collection, Hit
 from xsearch.collection.encoding import EncoderFor, check_module, installed_encoder
 from xsearch.collection.spaces import AUTO, SHARED, choose_space
 from xsearch.errors import QueryError
+from xsearch.search.fusion import fuse
 from xsearch.search.result import SearchResult, Timings
+
+_FUSED = 50
+"""Documents of each ranking that hybrid search fuses."""
 
 
 def search(
@@ -19,6 +26,7 @@ def search(
     k: int = 10,
     space: str = AUTO,
     where: str | None = None,
+    hybrid: bool = False,
     encoder_for: EncoderFor = installed_encoder,
 ) -> list[SearchResult]:
     """The k best documents of all collections together for each query in language `lang`.
@@ -26,6 +34,8 @@ def search(
     Scores of different collections compare because all are cosines in one space: with `space` auto the one
     that all of them would choose, or else the shared one. Equal scores stand in the order of the collections'
     names, then of the documents. A document with the same id and text in several collections appears once.
+
+    `hybrid` fuses this ranking with one by the query's words (BM25, among documents in `lang`); scores stay cosines.
 
     Raises QueryError for a space that some collection does not index, a bad k or filter, or no collection;
     LanguageError for a language without a module; CollectionError if a module has changed since indexing.
@@ -40,17 +50,41 @@ def search(
     vectors = encoder.encode(list(queries), space=space)
     encoding = time.perf_counter() - started
     ordered = sorted(collections, key=lambda collection: collection.name)
-    answers = [collection.answer(vectors, space=space, k=k, where=where, lang=lang) for collection in ordered]
+    depth = max(k, _FUSED) if hybrid else k
+    answers = [
+        collection.answer(vectors, space=space, k=depth, where=where, lang=lang) for collection in ordered
+    ]
+    found = [merge_hits([answer.hits[which] for answer in answers], depth) for which in range(len(queries))]
+    fused = time.perf_counter()
+    if hybrid:
+        for which, query in enumerate(queries):
+            by_words = _by_words(ordered, query, vectors[which], lang, space, depth, where)
+            found[which] = fuse(found[which], by_words, k)
     share = max(len(queries), 1)
     timings = Timings(
         encode=encoding / share,
-        search=sum(answer.search_seconds for answer in answers) / share,
+        search=(sum(answer.search_seconds for answer in answers) + time.perf_counter() - fused) / share,
         fetch=sum(answer.fetch_seconds for answer in answers) / share,
     )
-    return [
-        SearchResult(query, lang, space, merge_hits([answer.hits[which] for answer in answers], k), timings)
-        for which, query in enumerate(queries)
+    pairs = zip(queries, found, strict=True)
+    return [SearchResult(query, lang, space, hits, timings) for query, hits in pairs]
+
+
+def _by_words(
+    collections: Sequence[Collection],
+    query: str,
+    vector: NDArray[np.float32],
+    lang: str,
+    space: str,
+    depth: int,
+    where: str | None,
+) -> list[Hit]:
+    found = [
+        pair
+        for collection in collections
+        for pair in collection.answer_words(query, vector, lang=lang, space=space, k=depth, where=where)
     ]
+    return [hit for _, hit in sorted(found, key=lambda pair: -pair[0])[:depth]]
 
 
 def common_space(collections: Sequence[Collection], asked: str, lang: str) -> str:

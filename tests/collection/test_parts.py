@@ -1,0 +1,177 @@
+"""Collections with approximate indexes: what they cover, what stays exact, and that both answer together."""
+
+import numpy as np
+import pytest
+
+from tests.stored import clustered_vectors, create, nearest
+from xsearch.collection import Collection, IndexSettings
+from xsearch.collection.maintenance import segments_to_merge
+
+ROWS = 1500
+VECTORS = clustered_vectors(ROWS)
+QUERIES = clustered_vectors(40, seed=1)
+
+
+@pytest.fixture(autouse=True)
+def small_limits(monkeypatch):
+    """As if 200 vectors were many."""
+    monkeypatch.setattr("xsearch.index.choice.EXACT_ROWS", 200)
+    monkeypatch.setattr("xsearch.collection.maintenance.EXACT_ROWS", 200)
+    monkeypatch.setattr("xsearch.collection.ranking.EXACT_SURVIVORS", 20)
+
+
+def add(collection, first, last, spaces=("shared",)):
+    import pyarrow as pa
+
+    collection.add(
+        [str(number) for number in range(first, last)],
+        ["t"] * (last - first),
+        lang="fi",
+        vectors=dict.fromkeys(spaces, VECTORS[first:last]),
+        metadata=pa.table({"n": list(range(first, last))}),
+    )
+
+
+def recall(collection, alive, where=None):
+    """recall@10 against brute force over the rows `alive`, and a check that every score is the true cosine."""
+    true = alive[nearest(QUERIES, VECTORS[alive])]
+    found = collection.search_vectors(QUERIES, where=where)
+    for query, hits in zip(QUERIES, found, strict=True):
+        rows = [int(hit.id) for hit in hits]
+        assert set(rows) <= set(alive)
+        np.testing.assert_allclose([hit.score for hit in hits], VECTORS[rows] @ query, atol=1e-3)
+        assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
+        assert len(hits) == min(10, len(alive))
+    pairs = zip(true, found, strict=True)
+    return np.mean([len(set(best) & {int(hit.id) for hit in hits}) / len(best) for best, hits in pairs])
+
+
+@pytest.mark.parametrize("factory", ["auto", "IVF16,SQ8", "IVF16,PQ8x4fs", "HNSW16,SQ8", "PCA16,IVF8,SQ8"])
+def test_documents_beyond_the_exact_size_are_indexed_and_found(tmp_path, factory):
+    collection = create(tmp_path / "c", settings=IndexSettings(factory, recall=0.95))
+    add(collection, 0, ROWS)
+    info = collection.info()
+    assert (info.exact, info.parts[0].rows) == (0, ROWS)
+    assert info.index == ("HNSW32,SQ8" if factory == "auto" else factory)
+    assert info.parts[0].index.recall_at_10 >= 0.95
+    assert recall(collection, np.arange(ROWS)) >= 0.93
+    assert collection.verify().ok
+
+
+def test_a_small_collection_stays_exact(tmp_path):
+    collection = create(tmp_path / "c")
+    add(collection, 0, 200)
+    assert collection.info().parts == ()
+    assert collection.info().index == "exact"
+    assert recall(collection, np.arange(200)) == 1
+
+
+def test_an_index_type_that_needs_more_vectors_waits_for_them(tmp_path):
+    collection = create(tmp_path / "c", settings=IndexSettings("IVF8,SQ8"))
+    add(collection, 0, 100)
+    assert collection.info().index == "exact"
+    add(collection, 100, 400)
+    assert collection.info().index == "IVF8,SQ8"
+
+
+def test_later_documents_are_found_before_and_after_they_are_indexed(tmp_path):
+    collection = create(tmp_path / "c")
+    add(collection, 0, 1000)
+    sizes = []
+    for first in range(1000, ROWS, 100):
+        add(collection, first, first + 100)
+        sizes.append([part.rows for part in collection.info().parts])
+        assert recall(collection, np.arange(first + 100)) >= 0.93
+    assert sizes == [[1000], [1000], [1000, 300], [1000, 300], [1000, 300]]
+    assert collection.info().exact == 200
+    assert collection.info().index == "HNSW32,SQ8 + exact"
+
+
+@pytest.mark.parametrize("factory", ["HNSW16,SQ8", "IVF16,SQ8", "IVF16,PQ8x4fs", "PCA16,IVF8,SQ8"])
+def test_the_dead_are_not_found_and_leave_no_gap(tmp_path, factory):
+    collection = create(tmp_path / "c", settings=IndexSettings(factory))
+    add(collection, 0, 1300)
+    add(collection, 1300, ROWS)
+    collection.delete(where="n % 3 = 0")
+    alive = np.array([n for n in range(ROWS) if n % 3])
+    assert recall(collection, alive) >= 0.9
+    collection.compact()
+    assert collection.info().parts[0].rows == len(alive)
+    assert recall(collection, alive) >= 0.93
+    assert collection.verify().ok
+
+
+@pytest.mark.parametrize(
+    "factory", ["HNSW16,SQ8", "IVF16,SQ8", "IVF16,PQ8x4fs", "PCA16,IVF8,SQ8", "IVF16,SQ4,RFlat"]
+)
+@pytest.mark.parametrize("share", [2, 7, 40, 300, 2000])
+def test_filters_of_any_selectivity_give_k_results_when_k_exist(tmp_path, factory, share):
+    collection = create(tmp_path / "c", settings=IndexSettings(factory))
+    add(collection, 0, ROWS)
+    assert recall(collection, np.arange(0, ROWS, share), where=f"n % {share} = 0") >= 0.9
+
+
+def test_both_spaces_are_indexed_alike(tmp_path):
+    collection = create(tmp_path / "c", spaces=("shared", "native"))
+    add(collection, 0, 500, ("shared", "native"))
+    assert [(part.space, part.rows) for part in collection.info().parts] == [("shared", 500), ("native", 500)]
+    shared, native = (collection.search_vectors(QUERIES, space=space) for space in ("shared", "native"))
+    assert shared == native
+
+
+def test_merging_segments_keeps_the_parts(tmp_path):
+    collection = create(tmp_path / "c")
+    add(collection, 0, 1000)
+    for first in range(1000, 1160, 10):
+        add(collection, first, first + 10)
+    info = collection.info()
+    assert info.segments < 12
+    assert [part.rows for part in info.parts] == [1000]
+    assert recall(collection, np.arange(1160)) >= 0.93
+    assert collection.verify().ok
+
+
+def test_everything_in_a_part_may_die(tmp_path):
+    collection = create(tmp_path / "c")
+    add(collection, 0, 1000)
+    add(collection, 1000, 1100)
+    collection.delete(where="n < 1000")
+    assert recall(collection, np.arange(1000, 1100)) == 1
+    assert "deleted; compact" in collection.info().advice[0]
+    collection.compact()
+    assert collection.info().index == "exact"
+    assert collection.info().advice == ()
+
+
+def test_a_recall_that_was_not_reached_is_advised_about(tmp_path, monkeypatch):
+    monkeypatch.setattr("xsearch.index.tuning._DEEP", 2)
+    collection = create(tmp_path / "c", settings=IndexSettings("PQ1x4", recall=0.99))
+    add(collection, 0, ROWS)
+    assert any("recall@10" in line for line in collection.info().advice)
+    assert recall(collection, np.arange(ROWS)) < 0.99
+
+
+def test_opening_maps_the_index_and_reads_no_vector(tmp_path):
+    collection = create(tmp_path / "c")
+    add(collection, 0, ROWS)
+    opened = Collection.open(collection.path)
+    segment = opened._snapshot.segments[0]
+    assert not segment.vectors["shared"].flags.owndata
+    assert not segment.keys.flags.owndata
+
+
+@pytest.mark.parametrize(
+    ("rows", "count"),
+    [
+        ([], 0),
+        ([5] * 7, 0),
+        ([5] * 8, 8),
+        ([5000] + [5] * 7, 0),
+        ([5000] + [5] * 8, 8),
+        ([5000] * 8, 8),
+        ([5000] * 8 + [5] * 3, 11),
+        ([5000] * 7 + [40] * 7 + [5] * 8, 8),
+    ],
+)
+def test_segments_are_merged_by_eights(rows, count):
+    assert segments_to_merge(rows) == count

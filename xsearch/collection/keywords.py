@@ -1,0 +1,168 @@
+"""BM25 over the words of documents, for hybrid search: an optional extra, by tantivy.
+
+A collection that asks for it (`IndexSettings.keywords`) keeps an inverted index of its documents beside the others,
+rebuilt when many have come since; later documents are indexed in memory when a query first needs them. Each language
+has its own field with its own stemmer, so words only match within a language.
+"""
+
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xsearch.collection.contents import live_rows
+from xsearch.collection.documents import LANG, TEXT
+from xsearch.collection.durable import settle
+from xsearch.collection.manifest import KeywordsRecord
+from xsearch.collection.snapshot import Snapshot
+from xsearch.errors import MissingExtraError, QueryError
+
+FOLDER = "keywords"
+IN_MEMORY = 20_000
+"""So many documents may be indexed in memory for a query; it takes about a second."""
+
+_BATCH_ROWS = 8192
+_HEAP_BYTES = 64 << 20
+_MOST_WORDS = 64
+_STEMMERS = {
+    "ar": "arabic", "da": "danish", "de": "german", "el": "greek", "en": "english", "es": "spanish", "fi": "finnish",
+    "fr": "french", "hu": "hungarian", "it": "italian", "nl": "dutch", "no": "norwegian", "pt": "portuguese",
+    "ro": "romanian", "ru": "russian", "sv": "swedish", "ta": "tamil", "tr": "turkish",
+}  # fmt: skip
+_WITHOUT_SPACES = {"ja", "km", "lo", "my", "th", "zh"}
+
+
+def write_keywords(snapshot: Snapshot, name: str) -> KeywordsRecord:
+    """Index the words of all living documents; at least one must live."""
+    folder = snapshot.folder / FOLDER / name
+    folder.mkdir(parents=True)
+    index = _Words(snapshot.languages, folder)
+    last_key = index.add(_documents(snapshot, 0))
+    files = [path for path in sorted(folder.iterdir()) if path.suffix != ".lock"]
+    return KeywordsRecord(name, index.rows, last_key, settle(snapshot.folder, files))
+
+
+class Keywords:
+    """The words of a snapshot, searchable. Thread-safe."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
+        self._lock = threading.Lock()
+        self._indexes: list[_Words] | None = None
+
+    def search(
+        self, query: str, lang: str, n: int, allowed: NDArray[np.int64] | None
+    ) -> list[tuple[float, int]]:
+        """BM25 score and key of about the n best living documents in `lang`, best first, among `allowed` if given.
+
+        Raises MissingExtraError without tantivy, and QueryError if too many documents have no word index.
+        """
+        with self._lock:
+            if self._indexes is None:
+                self._indexes = list(self._open())
+        # a filter and the dead take some of the places away
+        depth = n if allowed is None and not len(self._snapshot.dead) else 20 * n
+        found = [pair for index in self._indexes for pair in index.search(query, lang, depth)]
+        keys = np.array([key for _, key in found], np.int64)
+        kept = ~self._snapshot.is_dead(keys)
+        if allowed is not None:
+            kept &= np.isin(keys, allowed)
+        alive = [pair for pair, keep in zip(found, kept, strict=True) if keep]
+        return sorted(alive, key=lambda pair: (-pair[0], pair[1]))[:n]
+
+    def _open(self) -> Iterator["_Words"]:
+        record = self._snapshot.manifest.keywords
+        first_key = 0
+        if record is not None:
+            yield _Words(self._snapshot.languages, self._snapshot.folder / FOLDER / record.name, opened=True)
+            first_key = record.last_key + 1
+        tail = self._snapshot.rows_from(first_key)
+        if tail > IN_MEMORY:
+            raise QueryError(
+                f"{tail} documents of {self._snapshot.folder.name!r} have no word index, which hybrid search needs; "
+                "index the corpus with the keyword index"
+            )
+        if tail:
+            index = _Words(self._snapshot.languages)
+            index.add(_documents(self._snapshot, first_key))
+            yield index
+
+
+class _Words:
+    """A tantivy index with a field of words for each language; in memory without a folder."""
+
+    def __init__(self, languages: Sequence[str], folder: Path | None = None, *, opened: bool = False) -> None:
+        tantivy = _tantivy()
+        builder = tantivy.SchemaBuilder()
+        builder.add_integer_field("key", stored=True)
+        for lang in languages:
+            builder.add_text_field(lang, tokenizer_name=lang, index_option="freq")
+        self._schema = builder.build()
+        self._analysers = {lang: _analyser(lang) for lang in languages}
+        if opened:
+            self._index = tantivy.Index.open(str(folder))
+        else:
+            self._index = tantivy.Index(self._schema, path=None if folder is None else str(folder))
+        for lang, analyser in self._analysers.items():
+            self._index.register_tokenizer(lang, analyser)
+        self.rows = 0
+
+    def add(self, documents: Iterable[tuple[int, str, str]]) -> int:
+        """Add (key, lang, text) triples by ascending key; returns the last key."""
+        tantivy = _tantivy()
+        writer = self._index.writer(_HEAP_BYTES, 1)
+        key = -1
+        for key, lang, text in documents:
+            document = tantivy.Document()
+            document.add_integer("key", key)
+            document.add_text(lang, text)
+            writer.add_document(document)
+            self.rows += 1
+        writer.commit()
+        writer.wait_merging_threads()
+        self._index.reload()
+        return key
+
+    def search(self, query: str, lang: str, n: int) -> list[tuple[float, int]]:
+        """BM25 score and key of the n best documents in `lang`."""
+        if lang not in self._analysers:
+            return []
+        tantivy = _tantivy()
+        words = list(dict.fromkeys(self._analysers[lang].analyze(query)))[:_MOST_WORDS]
+        terms = [(tantivy.Occur.Should, tantivy.Query.term_query(self._schema, lang, word)) for word in words]
+        searcher = self._index.searcher()
+        hits = searcher.search(tantivy.Query.boolean_query(terms), n).hits if terms else []
+        return [(float(score), int(searcher.doc(address)["key"][0])) for score, address in hits]
+
+
+def _documents(snapshot: Snapshot, first_key: int) -> Iterator[tuple[int, str, str]]:
+    segments = [segment for segment in snapshot.segments if segment.record.last_key >= first_key]
+    for live in live_rows(snapshot, segments, _BATCH_ROWS):
+        langs, texts = live.table[LANG].to_pylist(), live.table[TEXT].to_pylist()
+        for key, lang, text in zip(live.keys.tolist(), langs, texts, strict=True):
+            if key >= first_key:
+                yield key, lang, text
+
+
+def _analyser(lang: str) -> Any:
+    tantivy = _tantivy()
+    if lang in _WITHOUT_SPACES:
+        tokenizer = tantivy.Tokenizer.ngram(min_gram=2, max_gram=2)
+        return tantivy.TextAnalyzerBuilder(tokenizer).filter(tantivy.Filter.lowercase()).build()
+    builder = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.simple()).filter(tantivy.Filter.lowercase())
+    if lang in _STEMMERS:
+        builder = builder.filter(tantivy.Filter.stemmer(_STEMMERS[lang]))
+    return builder.build()
+
+
+def _tantivy() -> Any:
+    try:
+        import tantivy
+    except ImportError:
+        raise MissingExtraError(
+            "hybrid search needs tantivy; install it with: pip install 'xsearch[hybrid]'"
+        ) from None
+    return tantivy

@@ -1,0 +1,28 @@
+"""Hybrid search: the dense ranking and the ranking by words, fused by reciprocal rank."""
+
+from collections.abc import Hashable, Sequence
+from dataclasses import replace
+from typing import TypeVar
+
+from xsearch.collection import Hit
+
+Item = TypeVar("Item", bound=Hashable)
+
+_DAMPING = 60
+"""From Cormack, Clarke and Büttcher, Reciprocal Rank Fusion (SIGIR 2009)."""
+
+
+def reciprocal_rank_fusion(rankings: Sequence[Sequence[Item]]) -> list[Item]:
+    """All items of the rankings by the sum of 1 / (60 + rank); equal sums in the order of the first appearance."""
+    sums: dict[Item, float] = {}
+    for ranking in rankings:
+        for rank, item in enumerate(ranking, 1):
+            sums[item] = sums.get(item, 0.0) + 1 / (_DAMPING + rank)
+    return sorted(sums, key=lambda item: -sums[item])
+
+
+def fuse(dense: Sequence[Hit], by_words: Sequence[Hit], k: int) -> tuple[Hit, ...]:
+    """The k best hits of both lists together. Scores stay cosines, so they need not fall from rank to rank."""
+    found = {(hit.collection, hit.id): hit for hit in (*by_words, *dense)}
+    order = reciprocal_rank_fusion([[(hit.collection, hit.id) for hit in hits] for hits in (dense, by_words)])
+    return tuple(replace(found[item], rank=rank) for rank, item in enumerate(order[:k], 1))
