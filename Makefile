@@ -59,7 +59,7 @@ ui: $(VENV)/.app
 screenshots: $(VENV)/.test chromium
 	XSEARCH_STORE=$(STORE) $(BIN)/python -m tests.app.screenshots $(ARGS)
 
-bench-%: benchmarks/%.py $(VENV)/.test
+bench-%: benchmarks/%.py $(VENV)/.bench
 	$(BIN)/python -m benchmarks.$* $(ARGS)
 
 clean:
@@ -81,6 +81,11 @@ $(VENV)/.app: $(VENV)/.base
 $(VENV)/.test: $(VENV)/.base
 	@echo "installing what the tests need, torch among it (some minutes)"
 	@$(PIP) install --constraint constraints.txt $(TORCH) --editable '.[test,train,app]'
+	@touch $@
+
+$(VENV)/.bench: $(VENV)/.base
+	@echo "installing what the benchmarks compare with, torch among it (some minutes)"
+	@$(PIP) install --constraint constraints.txt $(TORCH) --editable '.[bench]'
 	@touch $@
 
 chromium:
