@@ -20,7 +20,7 @@ help:
 	@echo "make format    ruff: rewrite the format"
 	@echo "make ui        install and open the search page"
 	@echo "make screenshots  take the pictures of the page that the README shows"
-	@echo "make bench-X   run benchmarks/X.py (encode, cold, index, ...)"
+	@echo "make bench-X   run benchmarks/X.py (encode, cold, index, demo, ...)"
 
 demo: $(VENV)/.base
 	@for lang in fi en; do \
