@@ -167,7 +167,7 @@ def beir(tmp_path, write_table):
     folder = tmp_path / "news-fi"
     documents = [
         {"_id": "d1", "title": "Otsikko", "text": "Kissa nukkuu."},
-        {"_id": "d2", "title": "", "text": "A dog runs.", "lang": "eng"},
+        {"_id": "d2", "title": "", "text": "Koira juoksee."},
     ]
     queries = [{"_id": "q1", "text": "Kuka nukkuu?"}, {"_id": "q2", "text": "not judged"}]
     write_table(folder / "corpus.jsonl", documents)
@@ -176,11 +176,11 @@ def beir(tmp_path, write_table):
     return folder
 
 
-def test_a_beir_folder_takes_its_language_from_rows_and_name(tmp_path, beir):
+def test_a_beir_folder_takes_its_language_from_its_name(tmp_path, beir):
     (candidate,) = find_retrieval(tmp_path, RetrievalLanguages())
     assert (candidate.dataset, candidate.split, candidate.langs) == ("news-fi", "test", ("fi",))
     data = load(candidate)
-    assert data.documents == {"fi": {"d1": "Otsikko Kissa nukkuu."}, "en": {"d2": "A dog runs."}}
+    assert data.documents == {"fi": {"d1": "Otsikko Kissa nukkuu.", "d2": "Koira juoksee."}}
     assert data.queries == {"fi": {"q1": "Kuka nukkuu?"}}
     assert data.relevant == {"q1": {"d1": 2}}
 
@@ -191,6 +191,7 @@ def test_a_beir_folder_without_a_language_asks_for_one(tmp_path, beir):
         list(find_retrieval(folder, RetrievalLanguages()))
     (candidate,) = find_retrieval(folder, RetrievalLanguages("sv", "fi"))
     assert candidate.langs == ("sv", "fi")
+    assert candidate.directions == (("sv", "fi"),)
 
 
 def test_a_beir_folder_with_broken_rows_names_them(tmp_path, beir):

@@ -61,16 +61,14 @@ class Bitext:
 class RetrievalSet:
     """Queries and documents in one or more languages, joined by ids that are the same in all of them.
 
-    `queries[lang][query_id]` and `documents[lang][document_id]` are texts;
-    `relevant[query_id][document_id]` is a grade above 0. `known_items` says that a query is itself a
-    document in its own language, so that searching within one language would only find the query.
+    `queries[lang][query_id]` and `documents[lang][document_id]` are texts; `relevant[query_id][document_id]`
+    is a grade above 0.
     """
 
     queries: Mapping[str, Mapping[str, str]]
     documents: Mapping[str, Mapping[str, str]]
     relevant: Mapping[str, Mapping[str, int]]
     provenance: Provenance
-    known_items: bool = False
 
 
 @dataclass(frozen=True)
@@ -84,7 +82,10 @@ class QuestionSet:
 
 @dataclass(frozen=True)
 class Candidate(Generic[Data]):
-    """A set that was found but not read yet. `subset` is its language or its pair of languages."""
+    """A set that was found but not read yet. `subset` is its language or its pair of languages.
+
+    A retrieval set can be measured in several `directions`, each a query language and a document language.
+    """
 
     dataset: str
     split: str
@@ -92,6 +93,7 @@ class Candidate(Generic[Data]):
     langs: tuple[str, ...]
     files: tuple[Path, ...]
     load: Callable[[InvalidRows], Data] = field(repr=False)
+    directions: tuple[tuple[str, ...], ...] = ()
 
 
 def files_under(root: Path) -> Iterator[Path]:

@@ -9,7 +9,6 @@ language.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from itertools import product
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,7 +19,7 @@ from xsearch.evaluation.metrics import retrieval_metrics
 from xsearch.evaluation.results import Items, Label
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+    from collections.abc import Container, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -51,16 +50,14 @@ def measure_retrieval(
     data: RetrievalSet,
     set_label: Label,
     settings: Settings,
-    takes: Callable[[tuple[str, str]], bool],
+    directions: Sequence[tuple[str, ...]],
 ) -> Iterator[Score]:
-    """A score for each direction (query, document) that `takes` accepts, and for its mixed pool.
+    """A score for each direction (query language, document language), and for its mixed pool.
 
     `set_label` is that of the whole set; each score's label says the direction and the space.
     """
-    for langs in product(data.queries, data.documents):
+    for langs in directions:
         query_lang, document_lang = langs
-        if not takes(langs) or (query_lang == document_lang and data.known_items):
-            continue
         subset = query_lang if query_lang == document_lang else "-".join(langs)
         for space in spaces_for(langs, settings, encoder):
             label = replace(set_label, subset=subset, langs=langs, space=space)

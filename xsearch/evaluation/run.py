@@ -92,17 +92,15 @@ class Run:
         left_out: dict[tuple[str, ...], None] = {}
         without_module: set[str] = set()
         for candidate in self._find(task):
-            missing = selection.missing(candidate.langs)
-            if task == "retrieval" and len(candidate.langs) - len(missing) > 0:
-                missing = []  # one set in many languages: the directions are chosen when it is measured
-            if task != "retrieval" and not selection.asked(candidate.langs):
-                continue
-            if missing:
-                left_out[candidate.dataset, candidate.split, candidate.subset] = None
-                without_module.update(missing)
+            asked = [langs for langs in candidate.directions or (candidate.langs,) if selection.asked(langs)]
+            directions = [langs for langs in asked if not selection.missing(langs)]
+            if not directions:
+                for langs in asked:
+                    left_out[candidate.dataset, candidate.split, candidate.subset] = None
+                    without_module.update(selection.missing(langs))
                 continue
             try:
-                yield from self._measure_set(task, candidate, selection)
+                yield from self._measure_set(task, candidate, directions)
             except EvaluationError as error:
                 if not self.skip_invalid:
                     raise
@@ -126,7 +124,9 @@ class Run:
             return find_questions(self.root, self.langs[0] if len(self.langs) == 1 else None)
         raise EvaluationError(f"no task {task}; there are {', '.join(TASKS)}")
 
-    def _measure_set(self, task: str, candidate: Candidate[Any], selection: Selection) -> Iterator[Score]:
+    def _measure_set(
+        self, task: str, candidate: Candidate[Any], directions: Sequence[tuple[str, ...]]
+    ) -> Iterator[Score]:
         invalid = InvalidRows(skip=self.skip_invalid)
         label = Label(
             task,
@@ -144,7 +144,7 @@ class Run:
         if task == "bitext":
             yield from measure_bitext(self.encoder, data, label, self.settings)
         elif task == "retrieval":
-            yield from measure_retrieval(self.encoder, data, label, self.settings, selection.takes)
+            yield from measure_retrieval(self.encoder, data, label, self.settings, directions)
         else:
             yield from self._measure_in_spaces(task, data, label)
 

@@ -6,7 +6,6 @@ import csv
 from typing import TYPE_CHECKING
 
 from xsearch.errors import EvaluationError
-from xsearch.evaluation.datasets import language_code
 from xsearch.qa.rows import InvalidRows, Row, open_text, read_rows
 
 if TYPE_CHECKING:
@@ -16,29 +15,26 @@ if TYPE_CHECKING:
 QRELS_COLUMNS = ("query-id", "corpus-id", "score")
 
 
-def read_corpus(path: Path, lang: str, invalid: InvalidRows) -> dict[str, dict[str, str]]:
-    """Language -> document id -> title and text; a row's own `lang` wins over `lang`."""
-    documents: dict[str, dict[str, str]] = {}
+def read_corpus(path: Path, invalid: InvalidRows) -> dict[str, str]:
+    """Title and text by document id."""
+    documents: dict[str, str] = {}
     for row in read_rows(path, invalid):
         try:
-            title = row.text("title") + " " if row.has("title") else ""
-            text = title + row.text("text") if row.has("text") or not title else title.strip()
-            documents.setdefault(_language(row, lang), {})[_identifier(row)] = text
+            parts = [row.text(column) for column in ("title", "text") if row.has(column)]
+            documents[_identifier(row)] = " ".join(parts) or row.text("text")
         except EvaluationError as error:
             invalid.meet(error)
     return documents
 
 
-def read_queries(
-    path: Path, lang: str, judged: Container[str], invalid: InvalidRows
-) -> dict[str, dict[str, str]]:
-    """Language -> query id -> text, of the queries in `judged` only (a split has judgements for some)."""
-    queries: dict[str, dict[str, str]] = {}
+def read_queries(path: Path, judged: Container[str], invalid: InvalidRows) -> dict[str, str]:
+    """Texts by query id, of the queries in `judged` only: a split has judgements for some."""
+    queries: dict[str, str] = {}
     for row in read_rows(path, invalid):
         try:
             identifier = _identifier(row)
             if identifier in judged:
-                queries.setdefault(_language(row, lang), {})[identifier] = row.text("text")
+                queries[identifier] = row.text("text")
         except EvaluationError as error:
             invalid.meet(error)
     return queries
@@ -75,12 +71,3 @@ def _identifier(row: Row) -> str:
     if not isinstance(value, str | int) or isinstance(value, bool) or value == "":
         raise row.error("_id is missing; expected text that names the row in qrels")
     return str(value)
-
-
-def _language(row: Row, default: str) -> str:
-    if not row.has("lang"):
-        return default
-    code = language_code(row.text("lang"))
-    if code is None:
-        raise row.error(f"lang is {row.text('lang')[:40]}, expected an ISO 639 code")
-    return code

@@ -2,7 +2,7 @@
 
 | set | files |
 |---|---|
-| BEIR | a folder with `corpus.jsonl`, `queries.jsonl` and `qrels/test.tsv`; its language from `lang` in the rows, from the folder's name (`miracl-fi`, `fi`) or from the command line |
+| BEIR | a folder with `corpus.jsonl`, `queries.jsonl` and `qrels/test.tsv`; its language from its name (`miracl-fi`, `fi`) or from the command line |
 | XQuAD, SQuAD | `xquad.de.json`, `dev-v1.1.json`: questions are queries, paragraphs documents |
 | held-out long pairs | `en-fi-long.parquet` (en, xx): each text looks for its translation |
 """  # noqa: E501
@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import product
 from typing import TYPE_CHECKING
 
 from xsearch.errors import EvaluationError
@@ -56,15 +57,16 @@ def find_retrieval(root: Path, langs: RetrievalLanguages) -> Iterator[Candidate[
             squad.setdefault("SQuAD", {})["en"] = path
         elif (groups := match_name(PAIRS, path)) and groups["long"]:
             both = ("en", groups["lang"])
-            split = path.parent.name
-            yield Candidate(LONG_PAIRS, split, "-".join(both), both, (path,), _long_pairs(path, both))
+            split, load = path.parent.name, _long_pairs(path, both)
+            ways = (both, (both[1], both[0]))
+            yield Candidate(LONG_PAIRS, split, "-".join(both), both, (path,), load, ways)
     for name, by_lang in squad.items():
         dataset = "XQuAD" if name.lower() == "xquad" else "SQuAD"
         codes = tuple(sorted(by_lang))
         paths = tuple(by_lang[code] for code in codes)
-        yield Candidate(
-            dataset, "dev", "-".join(codes), codes, paths, _squad(dict(zip(codes, paths, strict=True)))
-        )
+        load = _squad(dict(zip(codes, paths, strict=True)))
+        directions = tuple(product(codes, repeat=2))
+        yield Candidate(dataset, "dev", "-".join(codes), codes, paths, load, directions)
 
 
 def _beir(folder: Path, root: Path, langs: RetrievalLanguages) -> Iterator[Candidate[RetrievalSet]]:
@@ -79,20 +81,21 @@ def _beir(folder: Path, root: Path, langs: RetrievalLanguages) -> Iterator[Candi
     for qrels in sorted((folder / "qrels").glob("*.tsv")):
         paths = (folder / "corpus.jsonl", folder / "queries.jsonl", qrels)
         both = tuple(dict.fromkeys((query, document)))
-        yield Candidate(name, qrels.stem, "-".join(both), both, paths, _beir_folder(paths, query, document))
+        load = _beir_folder(paths, query, document)
+        yield Candidate(name, qrels.stem, "-".join(both), both, paths, load, ((query, document),))
 
 
 def _beir_folder(
     paths: tuple[Path, Path, Path], query_lang: str, document_lang: str
 ) -> Callable[[InvalidRows], RetrievalSet]:
     def load(invalid: InvalidRows) -> RetrievalSet:
-        documents = read_corpus(paths[0], document_lang, invalid)
+        documents = read_corpus(paths[0], invalid)
         relevant = read_qrels(paths[2], invalid)
-        queries = read_queries(paths[1], query_lang, relevant, invalid)
-        known = {document_id for by_id in documents.values() for document_id in by_id}
-        lost = sum(1 for grades in relevant.values() if not grades.keys() & known)
+        queries = read_queries(paths[1], relevant, invalid)
+        lost = sum(1 for grades in relevant.values() if not grades.keys() & documents.keys())
         note = f"{lost} queries have no relevant document in the corpus" if lost else ""
-        return RetrievalSet(queries, documents, relevant, provenance(paths, invalid, note))
+        source = provenance(paths, invalid, note)
+        return RetrievalSet({query_lang: queries}, {document_lang: documents}, relevant, source)
 
     return load
 
@@ -118,6 +121,6 @@ def _long_pairs(path: Path, langs: tuple[str, str]) -> Callable[[InvalidRows], R
             langs[1]: {str(row.number): foreign for row, _, foreign in rows},
         }
         relevant = {str(row.number): {str(row.number): 1} for row, _, _ in rows}
-        return RetrievalSet(texts, texts, relevant, provenance((path,), invalid), known_items=True)
+        return RetrievalSet(texts, texts, relevant, provenance((path,), invalid))
 
     return load
