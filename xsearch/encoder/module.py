@@ -30,6 +30,7 @@ CARD_FILE = "README.md"
 
 _MAX_CONFIG_BYTES = 1 << 20
 _MAX_TOKENIZER_BYTES = 64 << 20
+_MAX_HEADER_BYTES = 8 << 20
 _HASHED_CHUNK = 1 << 20
 
 
@@ -210,11 +211,14 @@ def _read_header(path: Path) -> dict[str, tuple[str, Shape, int, int]]:
     from safetensors import SafetensorError, safe_open
 
     try:
-        with safe_open(path, framework="np"):
-            pass
         with path.open("rb") as file:
             length = int.from_bytes(file.read(8), "little")
-            entries: dict[str, Any] = json.loads(file.read(length))
+            if length > _MAX_HEADER_BYTES:
+                raise ModuleError(
+                    f"{path}: the header claims {length} bytes, more than any module's; copy it again"
+                )
+            with safe_open(path, framework="np"):
+                entries: dict[str, Any] = json.loads(file.read(length))
     except (SafetensorError, OSError, ValueError, RecursionError) as error:
         raise ModuleError(
             f"{path}: not a valid safetensors file ({error}); copy or export the module again"
