@@ -80,7 +80,7 @@ def cosines(vectors: NDArray[np.float16], query: NDArray[np.float32]) -> NDArray
     rows = vectors.astype(np.float32)
     lengths: NDArray[np.float32] = np.sqrt(np.einsum("ij,ij->i", rows, rows))
     scores: NDArray[np.float32] = np.einsum("ij,j->i", rows, query) / np.maximum(lengths, _NOTHING)
-    return np.clip(scores, -1, 1, out=scores)
+    return np.minimum(np.maximum(scores, -1, out=scores), 1, out=scores)
 
 
 def _from_part(

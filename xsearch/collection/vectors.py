@@ -85,10 +85,10 @@ def unit_queries(vectors: ArrayLike, dimension: int) -> NDArray[np.float32]:
     array = np.ascontiguousarray(vectors, dtype=np.float32)
     if array.ndim != 2 or array.shape[1] != dimension:
         raise QueryError(f"queries have shape {list(array.shape)}, expected (m, {dimension})")
-    norms = np.sqrt(np.einsum("ij,ij->i", array, array, dtype=np.float64))
+    norms = np.linalg.norm(array, axis=1)
     if not np.all((norms > 0) & (norms < np.inf)):
         raise QueryError("a query vector is zero, infinite or NaN; encode the query again")
-    unit: NDArray[np.float32] = (array / norms[:, None]).astype(np.float32)
+    unit: NDArray[np.float32] = array / norms[:, None]
     return unit
 
 
