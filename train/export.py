@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import platform
+import shutil
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -12,34 +13,41 @@ from typing import Any
 import numpy as np
 import torch
 
+from train.base import place_base
 from train.card import language_card
+from train.data import SCORED_SETS
 from train.pipeline import Pipeline
-from train.sequences import tokenise
-from train.student import Student
+from train.run import Run
 from xsearch.encoder import Adapter, BaseReference, Encoder, Lora, Module, ModuleConfig, write_module
 from xsearch.encoder.config import LORA_TARGETS
 from xsearch.errors import ModuleError
 from xsearch.languages import resolve
 
 MINIMUM_COSINE = 0.995
+MINIMUM_ACCURACY = 10.0
+"""Per cent of the held-out short pairs that have to find their translation: what a module without it finds is noise."""
 
 
-def export_module(pipeline: Pipeline, student: Student, target: Path) -> Module:
-    """Write the trained student as a module folder at `target` and return it.
+def export_module(pipeline: Pipeline, run: Run, target: Path) -> Module:
+    """Write the trained student as a module folder at `target` and return it, with its base beside it if need be.
+
+    What stands at `target` is replaced only when every check is passed.
 
     Raises:
-        ModuleError: the exported module's vectors differ from the student's (mean cosine under 0.995).
+        ModuleError: the student finds next to no translations, or the exported module's vectors differ from the
+            student's (mean cosine under 0.995).
     """
-    recipe, base, data = pipeline.recipe, pipeline.base, pipeline.data
+    recipe, base, student = run.recipe, run.base, run.student
     final = {space: pipeline.scores[f"cross_lingual_alignment ({space})"] for space in ("native", "shared")}
+    _refuse_noise(final["shared"], target)
     config = ModuleConfig(
-        language=data.language,
-        name=resolve(data.language).name,
+        language=run.data.language,
+        name=resolve(run.data.language).name,
         base=BaseReference(base.name, base.module, base.content_hash),
-        architecture=dataclasses.replace(base.architecture, vocab_size=pipeline.tokenizer.get_vocab_size()),
+        architecture=dataclasses.replace(base.architecture, vocab_size=run.tokenizer.get_vocab_size()),
         dimension=base.architecture.hidden_size,
         pooling=base.pooling,
-        max_length=min(recipe.max_length, base.architecture.max_positions - base.architecture.position_offset),
+        max_length=run.max_length,
         prefix="",  # the vocabulary is the language's own: an English instruction would be noise
         lora=Lora(recipe.lora.rank, recipe.lora.alpha, LORA_TARGETS) if recipe.lora.rank else None,
         adapter=Adapter("parallel", student.bottleneck, recipe.adapter.scaling, "gelu"),
@@ -47,32 +55,60 @@ def export_module(pipeline: Pipeline, student: Student, target: Path) -> Module:
         provenance=provenance(pipeline),
         scores={"dev": pipeline.scores},
     )
-    tensors = student.module_tensors()
-    tokenizer = pipeline.tokenizer.to_str()
-    written = write_module(target, config, tensors, tokenizer, "")
-    checked = runtime_check(written, student, pipeline)
+    tensors, tokenizer, texts = student.module_tensors(), run.tokenizer.to_str(), calibration_texts(run)
+    place_base(base, target.parent)
+    draft = target.with_name(f".{target.name}.unchecked")
+    try:
+        checked = runtime_check(write_module(draft, config, tensors, tokenizer, "", calibration=texts), run)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
     config = dataclasses.replace(config, scores={**config.scores, "runtime": checked})
-    return write_module(target, config, tensors, tokenizer, language_card(config))
+    return write_module(target, config, tensors, tokenizer, language_card(config), calibration=texts)
+
+
+def calibration_texts(run: Run, sentences: int = 900, passages: int = 60) -> list[str]:
+    """Texts of the language on which the runtime's 8-bit ranges are observed: sentences, and some passages of them."""
+    texts = list(dict.fromkeys(p.right for p in run.data.pairs))
+    rng = np.random.default_rng([run.recipe.seed, 6])
+    chosen = [texts[i] for i in rng.permutation(len(texts))[:sentences]]
+    for _ in range(passages):
+        passage, wanted = "", int(rng.integers(300, 700))  # characters: about 100 to 200 tokens
+        while len(passage) < wanted:
+            passage = f"{passage} {texts[int(rng.integers(len(texts)))]}"
+        chosen.append(passage.strip())
+    return chosen
+
+
+def _refuse_noise(scores: dict[str, float], target: Path) -> None:
+    accuracy = scores.get("short xx-en", scores.get("long xx-en", 100.0))
+    if accuracy < MINIMUM_ACCURACY:
+        raise ModuleError(
+            f"{target} is not written: only {accuracy} % of the held-out sentences find their translation, at least "
+            f"{MINIMUM_ACCURACY:g} % are expected. Do the two columns hold translations of each other, English first? "
+            "Otherwise give more pairs or a larger budget of sentences in the recipe"
+        )
 
 
 def better_space(scores: dict[str, dict[str, float]]) -> str:
-    """The space that searches better within the language by the dev scores of similarity; shared on a tie or without any.
+    """The space that searches better within the language by the dev scores of similarity; shared without any.
 
     A second space costs a second index, so native has to win by half a point.
     """
-    tasks = [t for t in ("stsb", "semrel", "kardes_sts") if t in scores["native"]]
+    tasks = [t for t in SCORED_SETS if t in scores["native"] and t in scores["shared"]]
     gain = sum(scores["native"][t] - scores["shared"][t] for t in tasks)
     return "native" if tasks and gain / len(tasks) > 0.5 else "shared"
 
 
 def provenance(pipeline: Pipeline) -> dict[str, Any]:
     """What the module was made from: settings, data by source, time, machine."""
-    data = pipeline.data
+    data, compute = pipeline.data, pipeline.compute
+    precision = "bf16 autocast" if compute.mixed else "float32"
+    machine = f"{platform.machine()}, {torch.get_num_threads()} thread(s), torch {torch.__version__}"
     return {
         "date": datetime.date.today().isoformat(),
         "recipe": pipeline.recipe.to_json(),
         "minutes": pipeline.minutes,
-        "machine": f"{platform.machine()}, {torch.get_num_threads()} thread(s), torch {torch.__version__}, {pipeline.device}",
+        "machine": f"{machine}, {compute.device}, {precision}",
         "translations": dict(Counter(p.source for p in data.pairs).most_common()),
         "paraphrases": dict(Counter(p.source for p in data.paraphrases).most_common()),
         "monolingual_texts": len(data.monolingual),
@@ -80,21 +116,26 @@ def provenance(pipeline: Pipeline) -> dict[str, Any]:
     }
 
 
-def runtime_check(module: Module, student: Student, pipeline: Pipeline) -> dict[str, dict[str, float]]:
-    """Mean cosine and top-10 overlap of the runtime's vectors with torch's, on the dev texts, in both spaces."""
-    texts = [p.right for pairs in pipeline.data.dev.values() for p in pairs]
-    sequences = tokenise(pipeline.tokenizer, texts, pipeline.recipe.max_length)
+def runtime_check(module: Module, run: Run) -> dict[str, dict[str, float]]:
+    """Mean cosine and top-10 overlap of the runtime's vectors with torch's, on the dev texts, in both spaces.
+
+    Raises:
+        ModuleError: the mean cosine is under 0.995.
+    """
+    texts = [p.right for pairs in run.data.dev.values() for p in pairs]
+    sequences = run.token_ids(texts)
     encoder = Encoder(module.path)
+    count = min(10, len(texts) - 1)
     result = {}
     for space in ("native", "shared"):
-        torch_vectors, ours = student.encode(sequences, space), encoder.encode(texts, space)
+        torch_vectors, ours = run.student.encode(sequences, space), encoder.encode(texts, space)
         cosine = float((torch_vectors * ours).sum(axis=1).mean())
-        nearest = [np.argsort(-(v @ v.T), axis=1)[:, 1:11] for v in (torch_vectors, ours)]
-        overlap = float(np.mean([len(set(a) & set(b)) / 10 for a, b in zip(*nearest, strict=True)]))
+        nearest = [np.argsort(-(v @ v.T), axis=1)[:, 1 : count + 1] for v in (torch_vectors, ours)]
+        overlap = [len(set(a) & set(b)) / count for a, b in zip(*nearest, strict=True)]
         if cosine < MINIMUM_COSINE:
             raise ModuleError(
                 f"{module.path}: in the {space} space the runtime's vectors differ from those of training "
-                f"(mean cosine {cosine:.4f}, at least {MINIMUM_COSINE} wanted); the module is not usable"
+                f"(mean cosine {cosine:.4f}, at least {MINIMUM_COSINE} wanted); the module is not written"
             )
-        result[space] = {"mean_cosine": round(cosine, 5), "top10_overlap": round(overlap, 4)}
+        result[space] = {"mean_cosine": round(cosine, 5), "top10_overlap": round(float(np.mean(overlap)), 4)}
     return result

@@ -18,6 +18,10 @@ from train.alignment import align, collect_links
 from train.recipe import Initialisation
 from train.sequences import Ids
 from train.vocabulary import SPECIAL_TOKENS
+from xsearch.errors import XsearchError
+
+Table = NDArray[np.float32]
+"""Embeddings, (vocabulary, d)."""
 
 SAME_SPELLING = 1.0
 """Pseudo-count of a link between two sub-words of one spelling: names, digits, punctuation."""
@@ -33,12 +37,12 @@ _SPECIAL_NAMES = {
 def translated_table(
     tokenizer: Tokenizer,
     base_tokenizer: Tokenizer,
-    base_table: NDArray[np.float32],
+    base_table: Table,
     foreign: Sequence[str],
     english: Sequence[str],
     settings: Initialisation,
-) -> NDArray[np.float32]:
-    """(vocabulary, d) embeddings for `tokenizer`; `foreign` and `english` are translations of each other, shuffled."""
+) -> Table:
+    """A table for `tokenizer`; `foreign` and `english` are translations of each other, shuffled."""
     size = tokenizer.get_vocab_size()
     links = collect_links(
         [e.ids for e in tokenizer.encode_batch_fast(list(foreign), add_special_tokens=False)],
@@ -60,24 +64,66 @@ def translated_table(
 def focus_table(
     tokenizer: Tokenizer,
     base_tokenizer: Tokenizer,
-    base_table: NDArray[np.float32],
+    base_table: Table,
     sequences: Sequence[Ids],
-    *,
-    width: int = 100,
-    window: int = 5,
     neighbours: int = 10,
-) -> NDArray[np.float32]:
-    """(vocabulary, d) embeddings by FOCUS.
+) -> Table:
+    """A table for `tokenizer` by FOCUS.
 
     A sub-word that the base knows keeps its embedding. Any other becomes a weighted average of known ones, weighted
-    by their similarity in an auxiliary space learnt on the language's own text (`sequences`, token ids). The paper
-    uses fastText for it; here it is the truncated SVD of the positive PMI matrix, which Levy and Goldberg (2014)
-    show to be what skip-gram factorises, so that no further package is needed. Softmax in place of sparsemax over
-    the nearest `neighbours`.
+    by their similarity in an auxiliary space learnt on the language's own text (`sequences`, token ids). One that
+    this space does not know becomes the average of the pieces that the base would split it into. Softmax in place
+    of the paper's sparsemax over the nearest `neighbours`.
+
+    Raises:
+        XsearchError: no sub-word is known to the base.
+    """
+    size = tokenizer.get_vocab_size()
+    shared = _same_spelling(tokenizer, base_tokenizer, (size, len(base_table))).tocoo()
+    anchors = shared.row
+    if not len(anchors):
+        raise XsearchError(
+            'FOCUS needs sub-words that the base knows too, and there is none; set method = "translation" in the '
+            "recipe's [initialisation]"
+        )
+    table = _split_by_base(tokenizer, base_tokenizer, base_table)
+    table[anchors] = base_table[shared.col]
+    auxiliary = _auxiliary_space(sequences, size)
+    spoken = np.linalg.norm(auxiliary, axis=1) > 0
+    anchors = anchors[spoken[anchors]]
+    others = np.setdiff1d(np.flatnonzero(spoken), anchors)
+    for start in range(0, len(others) if len(anchors) else 0, 1000):
+        rows = others[start : start + 1000]
+        similarity = auxiliary[rows] @ auxiliary[anchors].T
+        nearest = np.argsort(-similarity, axis=1, kind="stable")[:, :neighbours]
+        weight = np.exp(10 * np.take_along_axis(similarity, nearest, axis=1))
+        weight /= weight.sum(axis=1, keepdims=True)
+        table[rows] = np.einsum("rk,rkd->rd", weight, table[anchors[nearest]])
+    return _finish(table, tokenizer, base_tokenizer, base_table, rescale=0.0)
+
+
+def _split_by_base(tokenizer: Tokenizer, base_tokenizer: Tokenizer, base_table: Table) -> Table:
+    """Every sub-word as the average of the base's pieces of its spelling, inside a word or at its start."""
+    size, metaspace = tokenizer.get_vocab_size(), _has_metaspace(tokenizer)
+    pieces = sorted(tokenizer.get_vocab(), key=tokenizer.token_to_id)
+    encodings = base_tokenizer.encode_batch_fast(
+        [_spelling(piece, metaspace)[0] for piece in pieces], add_special_tokens=False
+    )
+    table = np.tile(base_table.mean(axis=0), (size, 1)).astype(np.float32)
+    for piece, encoding in zip(pieces, encodings, strict=True):
+        if encoding.ids:
+            table[tokenizer.token_to_id(piece)] = base_table[encoding.ids].mean(axis=0)
+    return table
+
+
+def _auxiliary_space(sequences: Sequence[Ids], size: int, width: int = 100, window: int = 5) -> Table:
+    """Static vectors (size, width at most) of the sub-words, of length 1, or 0 for one without a neighbour.
+
+    The paper uses fastText; this is the truncated SVD of the positive PMI matrix, which Levy and Goldberg (2014)
+    show to be what skip-gram factorises, so that no further package is needed.
     """
     from scipy.sparse.linalg import svds
 
-    size = tokenizer.get_vocab_size()
     counts = sparse.csr_matrix((size, size), dtype=np.float32)
     for offset in range(1, window + 1):
         left = np.concatenate([s[:-offset] for s in sequences if len(s) > offset] or [np.zeros(0, np.int32)])
@@ -86,38 +132,33 @@ def focus_table(
         counts = counts + sparse.csr_matrix((weight, (left, right)), shape=(size, size))
     counts = (counts + counts.T).tocoo()
     frequency = np.asarray(counts.sum(axis=1)).ravel()
-    pmi = np.log(np.maximum(counts.data * frequency.sum() / (frequency[counts.row] * frequency[counts.col]), 1e-9))
+    expected = frequency[counts.row] * frequency[counts.col] / max(frequency.sum(), 1)
+    pmi = np.log(np.maximum(counts.data / expected, 1e-9))
     kept = pmi > 0
     positive = sparse.csr_matrix((pmi[kept], (counts.row[kept], counts.col[kept])), shape=(size, size))
-    rank = min(width, size - 2)
-    u, s, _ = svds(positive.astype(np.float64), k=rank, random_state=0)
-    auxiliary = (u * np.sqrt(s)).astype(np.float32)
-    auxiliary /= np.maximum(np.linalg.norm(auxiliary, axis=1, keepdims=True), 1e-9)
-    shared = _same_spelling(tokenizer, base_tokenizer, (size, len(base_table))).tocoo()
-    table = np.tile(base_table.mean(axis=0), (size, 1)).astype(np.float32)
-    table[shared.row] = base_table[shared.col]
-    anchors = np.unique(shared.row)
-    others = np.setdiff1d(np.arange(size), anchors)
-    if len(anchors):
-        for start in range(0, len(others), 1000):
-            rows = others[start : start + 1000]
-            similarity = auxiliary[rows] @ auxiliary[anchors].T
-            nearest = np.argsort(-similarity, axis=1)[:, :neighbours]
-            weight = np.exp(10 * np.take_along_axis(similarity, nearest, axis=1))
-            weight /= weight.sum(axis=1, keepdims=True)
-            table[rows] = np.einsum("rk,rkd->rd", weight, table[anchors[nearest]])
-    return _finish(table, tokenizer, base_tokenizer, base_table, rescale=0.0)
+    left_vectors, strength, _ = svds(
+        positive.astype(np.float64), k=min(width, size - 2), v0=np.ones(size), solver="arpack"
+    )
+    vectors = (left_vectors * np.sqrt(strength)).astype(np.float32)
+    vectors[np.asarray(positive.sum(axis=1)).ravel() == 0] = 0
+    return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9), np.float32)
 
 
 def _same_spelling(tokenizer: Tokenizer, base: Tokenizer, shape: tuple[int, int]) -> sparse.csr_matrix:
-    """1 where a sub-word of the language and one of the base are spelt alike and stand alike (start or inside)."""
+    """1 where a sub-word of the language and one of the base are spelt alike and stand alike (start or inside).
+
+    A cased base may know several spellings of one of ours (which are lower-cased): the first in its vocabulary that
+    is itself in lower case, otherwise the first.
+    """
     known: dict[tuple[str, bool], int] = {}
-    metaspace = any(piece.startswith("▁") for piece in base.get_vocab())
-    for piece, index in base.get_vocab().items():
+    metaspace = _has_metaspace(base)
+    for piece, index in sorted(
+        base.get_vocab().items(), key=lambda item: (item[0] != item[0].lower(), item[1])
+    ):
         known.setdefault(_spelling(piece, metaspace), index)
-    own_metaspace = any(piece.startswith("▁") for piece in tokenizer.get_vocab())
+    own_metaspace = _has_metaspace(tokenizer)
     rows, columns = [], []
-    for piece, index in tokenizer.get_vocab().items():
+    for piece, index in sorted(tokenizer.get_vocab().items(), key=lambda item: item[1]):
         match = known.get(_spelling(piece, own_metaspace))
         if match is not None and piece not in SPECIAL_TOKENS and match < shape[1]:
             rows.append(index)
@@ -125,8 +166,16 @@ def _same_spelling(tokenizer: Tokenizer, base: Tokenizer, shape: tuple[int, int]
     return sparse.csr_matrix((np.full(len(rows), SAME_SPELLING, np.float32), (rows, columns)), shape=shape)
 
 
+def _has_metaspace(tokenizer: Tokenizer) -> bool:
+    """Whether pieces mark the start of a word; a WordPiece vocabulary may hold ▁ as a character of its own."""
+    vocabulary = tokenizer.get_vocab()
+    return sum(piece.startswith("▁") for piece in vocabulary) > sum(
+        piece.startswith("##") for piece in vocabulary
+    )
+
+
 def _spelling(piece: str, metaspace: bool) -> tuple[str, bool]:
-    """(letters, starts a word). WordPiece marks what continues a word, Unigram and BPE what starts one."""
+    """What a piece spells, and whether it starts a word (WordPiece marks what does not, Unigram and BPE what does)."""
     if metaspace:
         starts = piece.startswith("▁")
         text = piece.removeprefix("▁")
@@ -135,9 +184,7 @@ def _spelling(piece: str, metaspace: bool) -> tuple[str, bool]:
     return piece.removeprefix("##").lower(), not piece.startswith("##")
 
 
-def _finish(
-    table: NDArray[np.float32], tokenizer: Tokenizer, base: Tokenizer, base_table: NDArray[np.float32], rescale: float
-) -> NDArray[np.float32]:
+def _finish(table: Table, tokenizer: Tokenizer, base: Tokenizer, base_table: Table, rescale: float) -> Table:
     """Pull norms towards the base's (an average of vectors is shorter than they are) and copy the special tokens."""
     norm = np.linalg.norm(table, axis=1, keepdims=True)
     typical = np.linalg.norm(base_table, axis=1).mean()

@@ -7,69 +7,88 @@ The map alone is therefore trained during the first fifth of the batches.
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional
 
-from train.loop import Group, Log, train
-from train.recipe import LanguageAdaptation
+from train.loop import Group, Step, batches_key, train
+from train.run import Run
 from train.sequences import Ids, length_batches, padded
-from train.student import Student
 from train.vocabulary import SPECIAL_TOKENS
 
 HEAD_ONLY = 0.2
+HEAD_RATE = 1e-3
 _IGNORED = -100
+_SHORTEST = 5
+"""Tokens of a text from which it has a context to guess from, with its two special ones."""
 
 
-def adapt_to_language(
-    student: Student, sequences: list[Ids], settings: LanguageAdaptation, mask_id: int, seed: int, folder: Path, log: Log
-) -> None:
-    """Train table and LoRA in place. `sequences` are token ids with special tokens; longer ones are cut."""
+def adapt_to_language(run: Run, texts: list[str]) -> None:
+    """Train table and LoRA in place on texts of the language; longer ones are cut."""
+    settings, student, seed = run.recipe.language_adaptation, run.student, run.recipe.seed
+    length = min(settings.length, run.max_length)
+    sequences = [s[:length] for s in run.token_ids(texts) if len(s) >= _SHORTEST]
     if not settings.sentences or not sequences:
         return
-    rng = np.random.default_rng([seed, 3])
-    cut = [s[: settings.length] for s in sequences]
-    lengths = np.array([len(s) for s in cut])
-    plan: list[np.ndarray] = []
-    wanted = settings.sentences
-    while wanted > 0:
-        rows = rng.permutation(len(cut))[:wanted]
-        wanted -= len(rows)
-        plan += [rows[b] for b in length_batches(lengths[rows], settings.tokens_per_batch, rng)]
+    plan = _lay_out(sequences, settings.sentences, settings.tokens_per_batch, seed)
     student.train_only("table", "lora")
     student.use_space("native")
-    width = student.table.shape[1]
-    head = nn.Linear(width, width)
-    with torch.no_grad():
-        head.weight.copy_(torch.eye(width))
-        head.bias.zero_()
-    head.to(student.table.device)
-    bias = nn.Parameter(torch.zeros(student.table.shape[0], device=student.table.device))
+    head = _OutputLayer(student.table)
+    mask_id = SPECIAL_TOKENS.index("[MASK]")
 
     def loss_of(number: int) -> tuple[torch.Tensor, None]:
         draw = np.random.default_rng([seed, 4, number])
-        ids, mask = padded([cut[i] for i in plan[number]])
+        ids, mask = padded([sequences[i] for i in plan[number]])
         corrupted, labels = _masked(ids, settings.mask, mask_id, student.table.shape[0], draw)
-        device = student.table.device
-        hidden = student.model(
-            input_ids=corrupted.to(device), attention_mask=None if mask is None else mask.to(device)
-        ).last_hidden_state
         chosen = labels != _IGNORED
-        states, table = hidden[chosen.to(device)], student.table
-        if number < HEAD_ONLY * len(plan):
-            states, table = states.detach(), table.detach()
-        logits = head(states) @ table.T
-        return functional.cross_entropy(logits + bias, labels[chosen].to(device)), None
+        states = student.token_states(corrupted, mask)[chosen.to(student.table.device)]
+        logits = head(states, student.table, frozen_input=number < HEAD_ONLY * len(plan))
+        return functional.cross_entropy(logits, labels[chosen].to(logits.device)), None
 
     groups = [
         Group([student.table], settings.embedding_rate),
         Group(student.body_updates(), settings.lora_rate),
-        Group([*head.parameters(), bias], 1e-3),
+        Group([*head.map.parameters(), head.bias], HEAD_RATE),
     ]
-    train("language_adaptation", student, groups, [len(r) for r in plan], loss_of, folder, log)
+    sizes = [len(rows) for rows in plan]
+    key = batches_key([rows.tolist() for rows in plan])
+    train(Step("language_adaptation", groups, sizes, loss_of, key), student, run.folder, run.log)
+
+
+class _OutputLayer(nn.Module):
+    """Scores of every sub-word: a linear map, at first the identity, then the embedding table and a bias."""
+
+    def __init__(self, table: nn.Parameter) -> None:
+        super().__init__()
+        vocabulary, width = table.shape
+        self.map = nn.Linear(width, width)
+        self.bias = nn.Parameter(torch.zeros(vocabulary))
+        with torch.no_grad():
+            self.map.weight.copy_(torch.eye(width))
+            self.map.bias.zero_()
+        self.to(table.device)
+
+    def forward(self, states: torch.Tensor, table: torch.Tensor, *, frozen_input: bool) -> torch.Tensor:
+        """(n, vocabulary) scores of `states` (n, d); with `frozen_input` no gradient reaches the encoder."""
+        if frozen_input:
+            states, table = states.detach(), table.detach()
+        scores: torch.Tensor = self.map(states) @ table.T + self.bias
+        return scores
+
+
+def _lay_out(sequences: list[Ids], sentences: int, tokens: int, seed: int) -> list[NDArray[np.int64]]:
+    """Rows of every batch for `sentences` sentence-steps."""
+    rng = np.random.default_rng([seed, 3])
+    lengths = np.array([len(s) for s in sequences])
+    plan: list[NDArray[np.int64]] = []
+    wanted = sentences
+    while wanted > 0:
+        rows = rng.permutation(len(sequences))[:wanted]
+        wanted -= len(rows)
+        plan += [rows[b] for b in length_batches(lengths[rows], tokens, rng)]
+    return plan
 
 
 def _masked(

@@ -1,4 +1,4 @@
-"""The training loop shared by the steps: schedule, checkpoints, log, and the guard against collapse.
+"""The training loop shared by the steps: schedule, checkpoints, and the guards against a run that goes wrong.
 
 A step is a callable from a batch number to a loss; everything random in it derives from (seed, batch number), so a
 resumed run repeats exactly what an uninterrupted one would have done.
@@ -6,21 +6,31 @@ resumed run repeats exactly what an uninterrupted one would have done.
 
 from __future__ import annotations
 
+import hashlib
 import json
-import sys
+import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
+from train.log import Log
 from train.student import Student
 from xsearch.errors import XsearchError
 
 CHECKPOINT_SECONDS = 120.0
+COLLAPSED = 0.95
+"""Mean cosine between the sentences of a batch at which they cannot be told apart any more."""
+_FEWEST = 8
+"""Vectors from which that mean says anything."""
+
+Loss = Callable[[int], tuple[torch.Tensor, torch.Tensor | None]]
+"""Batch number -> (loss, student vectors of the batch or None); the vectors feed the guard against collapse."""
 
 
 @dataclass(frozen=True)
@@ -31,114 +41,151 @@ class Group:
     rate: float
 
 
-class Log:
-    """Progress for a person on stderr, and for a program as JSON lines in `log.jsonl`."""
+@dataclass(frozen=True)
+class Step:
+    """A step of the training. `sizes` are the sentences in each batch, `batches` identifies what is in them.
 
-    def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        self._path = folder / "log.jsonl"
+    `warm_up` is the share of the batches with a rising rate, which then falls linearly to zero. `collapsed` is the mean
+    cosine at which the student counts as collapsed.
+    """
 
-    def write(self, event: str, **values: Any) -> None:
-        """Append one event."""
-        line = {"time": round(time.time(), 1), "event": event, **values}
-        with self._path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line, ensure_ascii=False) + "\n")
-        shown = " ".join(f"{k}={v:.4g}" if isinstance(v, float) else f"{k}={v}" for k, v in values.items())
-        print(f"[{event}] {shown}", file=sys.stderr, flush=True)  # noqa: T201 - the pipeline's progress
+    name: str
+    groups: Sequence[Group]
+    sizes: Sequence[int]
+    loss_of: Loss
+    batches: str
+    warm_up: float = 0.05
+    collapsed: float = COLLAPSED
 
 
-def train(
-    name: str,
-    student: Student,
-    groups: list[Group],
-    sizes: list[int],
-    loss_of: Callable[[int], tuple[torch.Tensor, torch.Tensor | None]],
-    folder: Path,
-    log: Log,
-    *,
-    warm_up: float = 0.05,
-) -> None:
-    """Train over the batches 0 .. len(sizes) - 1, resuming from the step's checkpoint where there is one.
-
-    Args:
-        sizes: sentences in each batch.
-        loss_of: batch number -> (loss, student vectors of the batch or None); the vectors feed the guard.
-        warm_up: share of the batches with a rising rate; it then falls linearly to zero.
+def train(step: Step, student: Student, folder: Path, log: Log) -> None:
+    """Train over all batches, resuming from the step's checkpoint where there is one.
 
     Raises:
         XsearchError: the loss is not finite, or all sentences of a batch get the same vector.
     """
     optimiser = torch.optim.AdamW(
-        [{"params": g.parameters, "lr": g.rate, "peak": g.rate} for g in groups], betas=(0.9, 0.98), weight_decay=0.0
+        [{"params": g.parameters, "lr": g.rate, "peak": g.rate} for g in step.groups],
+        betas=(0.9, 0.98),
+        weight_decay=0.0,
     )
-    checkpoint = folder / f"{name}.checkpoint.safetensors"
-    first = _resume(checkpoint, student, optimiser)
+    checkpoint = _Checkpoint(folder / f"{step.name}.checkpoint.safetensors", step, student, optimiser)
+    first = checkpoint.resume()
     if first:
-        log.write("resume", step=name, batch=first)
-    total, started, saved, seen, recent = len(sizes), time.time(), time.time(), 0, 0.0
+        log.write("resume", step=step.name, batch=first)
+    total, started, seen, recent = len(step.sizes), time.time(), 0, math.nan
+    latest: torch.Tensor | None = None
     for number in range(first, total):
-        share = (number + 1) / total
-        factor = min(share / warm_up, (1 - number / total) / (1 - warm_up))
-        for group in optimiser.param_groups:
-            group["lr"] = group["peak"] * factor
-        loss, vectors = loss_of(number)
+        _set_rates(optimiser, number, total, step.warm_up)
+        loss, vectors = step.loss_of(number)
+        value = float(loss.detach())
+        if not math.isfinite(value):
+            raise XsearchError(
+                f"{step.name}: the loss of batch {number + 1} is {value}; lower the learning rates in the recipe and "
+                "run again"
+            )
         optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_([p for g in groups for p in g.parameters], 1.0)
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_([p for g in step.groups for p in g.parameters], 1.0)
         optimiser.step()
-        seen += sizes[number]
-        recent = float(loss.detach()) if not recent else 0.98 * recent + 0.02 * float(loss.detach())
+        seen += step.sizes[number]
+        recent = value if math.isnan(recent) else 0.98 * recent + 0.02 * value
+        if vectors is not None and len(vectors) >= _FEWEST:
+            latest = vectors.detach()
         if number % 100 == 99 or number == total - 1:
-            _guard(name, recent, vectors)
-            rate = seen / (time.time() - started)
-            left = (total - number - 1) * (time.time() - started) / (number - first + 1)
-            log.write("progress", step=name, batch=number + 1, of=total, loss=recent, sentences_per_second=rate, minutes_left=left / 60)
-        if time.time() - saved > CHECKPOINT_SECONDS:
-            _save(checkpoint, student, optimiser, number + 1)
-            saved = time.time()
-    checkpoint.unlink(missing_ok=True)
+            _refuse_collapse(step, latest)
+            took = time.time() - started
+            log.write(
+                "progress",
+                step=step.name,
+                batch=number + 1,
+                of=total,
+                loss=recent,
+                sentences_per_second=seen / took,
+                minutes_left=(total - number - 1) * took / (number - first + 1) / 60,
+            )
+        checkpoint.keep(number + 1)
+    checkpoint.remove()
 
 
-def _guard(name: str, loss: float, vectors: torch.Tensor | None) -> None:
-    if loss != loss or loss in (float("inf"), float("-inf")):
-        raise XsearchError(f"{name}: the loss is {loss}; lower the learning rates in the recipe and run again")
-    if vectors is None or len(vectors) < 8:
-        return
-    sample = vectors[:64].detach()
-    mean_cosine = float((sample @ sample.T).mean())
-    if mean_cosine > 0.95:
+def mean_cosine(vectors: torch.Tensor) -> float:
+    """Mean cosine of L2-normalised vectors (n, d) with each other (n up to 64 of them)."""
+    sample = vectors[:64].float()
+    return float((sample @ sample.T).mean())
+
+
+def batches_key(batches: Sequence[Any]) -> str:
+    """Identifies a plan of batches, given as plain data."""
+    return hashlib.sha256(json.dumps(batches).encode()).hexdigest()
+
+
+def _set_rates(optimiser: torch.optim.Optimizer, number: int, total: int, warm_up: float) -> None:
+    factor = min((number + 1) / total / warm_up, (1 - number / total) / (1 - warm_up))
+    for group in optimiser.param_groups:
+        group["lr"] = group["peak"] * factor
+
+
+def _refuse_collapse(step: Step, vectors: torch.Tensor | None) -> None:
+    if vectors is not None and (cosine := mean_cosine(vectors)) > step.collapsed:
         raise XsearchError(
-            f"{name}: all sentences get nearly the same vector (mean cosine {mean_cosine:.3f}); the encoder has "
-            "collapsed. The usual cause is a teacher vector that belongs to another sentence (remove the cache "
-            "folder), then a learning rate that is too high"
+            f"{step.name}: all sentences get nearly the same vector (mean cosine {cosine:.3f}); the encoder has "
+            "collapsed. The usual cause is a learning rate that is too high, then data whose sides do not belong "
+            "together"
         )
 
 
-def _save(path: Path, student: Student, optimiser: torch.optim.Optimizer, batch: int) -> None:
-    tensors = {f"model.{name}": p.detach().contiguous() for name, p in student.owned()}
-    for index, state in enumerate(optimiser.state_dict()["state"].values()):
-        for key, value in state.items():
-            tensors[f"optimiser.{index}.{key}"] = torch.as_tensor(value).contiguous()
-    draft = path.with_suffix(".draft")
-    save_file(tensors, draft, metadata={"batch": str(batch)})
-    draft.replace(path)
+class _Checkpoint:
+    """The state of a step between two batches, on disk: parameters, optimiser and the number of batches done."""
 
+    def __init__(self, path: Path, step: Step, student: Student, optimiser: torch.optim.Optimizer) -> None:
+        self._path, self._batches = path, step.batches
+        self._optimiser = optimiser
+        self._parameters = {f"model.{name}": p for name, p in student.owned()}
+        # What a step trains besides the student, such as the output layer of masked language modelling.
+        own = set(map(id, self._parameters.values()))
+        beside = (p for group in step.groups for p in group.parameters if id(p) not in own)
+        self._parameters.update((f"beside.{number}", p) for number, p in enumerate(beside))
+        self._saved = time.time()
 
-def _resume(path: Path, student: Student, optimiser: torch.optim.Optimizer) -> int:
-    if not path.is_file():
-        return 0
-    from safetensors import safe_open
+    def keep(self, batch: int) -> None:
+        """Write the state after `batch` batches, if the last time was long enough ago."""
+        if time.time() - self._saved <= CHECKPOINT_SECONDS:
+            return
+        tensors = {name: p.detach().contiguous() for name, p in self._parameters.items()}
+        # Parameters without a gradient so far have no state, so the states carry the numbers of their parameters.
+        for index, state in self._optimiser.state_dict()["state"].items():
+            for key, value in state.items():
+                tensors[f"optimiser.{index}.{key}"] = torch.as_tensor(value).contiguous()
+        draft = self._path.with_suffix(".draft")
+        save_file(tensors, draft, metadata={"batch": str(batch), "batches": self._batches})
+        draft.replace(self._path)
+        self._saved = time.time()
 
-    tensors = load_file(path)
-    with safe_open(path, "pt") as file:
-        batch = int(file.metadata()["batch"])
-    with torch.no_grad():
-        for name, parameter in student.owned():
-            parameter.copy_(tensors[f"model.{name}"])
-    state: dict[int, dict[str, Any]] = {}
-    for key, value in tensors.items():
-        if key.startswith("optimiser."):
-            _, index, name = key.split(".", 2)
-            state.setdefault(int(index), {})[name] = value
-    optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
-    return batch
+    def resume(self) -> int:
+        """Take the state from disk; the number of batches done, 0 without a checkpoint of these batches."""
+        if not self._path.is_file():
+            return 0
+        try:
+            with safe_open(self._path, "pt") as file:
+                notes = file.metadata() or {}
+            tensors = load_file(self._path)
+        except SafetensorError as error:
+            raise XsearchError(
+                f"{self._path} is damaged ({error}); remove it to start this step again"
+            ) from error
+        if notes.get("batches") != self._batches or not tensors.keys() >= self._parameters.keys():
+            return 0
+        with torch.no_grad():
+            for name, parameter in self._parameters.items():
+                parameter.copy_(tensors[name])
+        state: dict[int, dict[str, torch.Tensor]] = {}
+        for key, value in tensors.items():
+            if key.startswith("optimiser."):
+                _, index, name = key.split(".", 2)
+                state.setdefault(int(index), {})[name] = value
+        groups = self._optimiser.state_dict()["param_groups"]
+        self._optimiser.load_state_dict({"state": state, "param_groups": groups})
+        return int(notes["batch"])
+
+    def remove(self) -> None:
+        self._path.unlink(missing_ok=True)

@@ -2,50 +2,37 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import math
 
 import numpy as np
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
-from tokenizers import Tokenizer
 
-from train.data import TrainingData
-from train.sequences import tokenise
-from train.student import Student
-from train.teacher import Teacher
+from train.run import Run
 
 
 def bitext_accuracy(foreign: NDArray[np.floating], english: NDArray[np.floating]) -> tuple[float, float]:
-    """Percent of rows whose nearest neighbour (cosine) is their translation: (foreign to English, English to foreign)."""
+    """Percent of rows whose nearest neighbour by cosine is their translation: from foreign to English, and back."""
     similarity = foreign.astype(np.float32) @ english.astype(np.float32).T
     rows = np.arange(len(foreign))
-    return float((similarity.argmax(axis=1) == rows).mean() * 100), float((similarity.argmax(axis=0) == rows).mean() * 100)
+    there, back = (float((similarity.argmax(axis=axis) == rows).mean() * 100) for axis in (1, 0))
+    return there, back
 
 
-def dev_scores(
-    student: Student, tokenizer: Tokenizer, teacher: Teacher, data: TrainingData, folder: Path | None, max_length: int, space: str
-) -> dict[str, float]:
-    """Scores of one space: bitext accuracy both ways on every dev set of pairs, Spearman x 100 on scored pairs.
-
-    `folder` is the dev/ folder with `stsb_dev_XX.parquet` and `semrel_dev_XX.parquet`, where there is one.
-    """
+def dev_scores(run: Run, space: str) -> dict[str, float]:
+    """Scores of one space: bitext accuracy both ways on every dev set of pairs, Spearman x 100 on scored pairs."""
     scores: dict[str, float] = {}
-    for name, pairs in data.dev.items():
-        english = teacher.encode([p.left for p in pairs])
-        foreign = student.encode(tokenise(tokenizer, [p.right for p in pairs], max_length), space)
+    for name, pairs in run.data.dev.items():
+        if not pairs:
+            continue
+        english = run.teacher.encode([p.left for p in pairs])
+        foreign = run.student.encode(run.token_ids([p.right for p in pairs]), space)
         there, back = bitext_accuracy(foreign, english)
         scores[f"{name} xx-en"], scores[f"{name} en-xx"] = round(there, 2), round(back, 2)
-    for task in ("stsb", "semrel", "kardes_sts"):
-        path = None if folder is None else folder / f"{task}_dev_{data.language}.parquet"
-        if path is not None and path.is_file():
-            table = pq.read_table(path, columns=["s1", "s2", "score"]).to_pydict()
-            one, two = (student.encode(tokenise(tokenizer, table[c], max_length), space) for c in ("s1", "s2"))
-            scores[task] = round(float(spearmanr((one * two).sum(axis=1), table["score"]).statistic * 100), 2)
+    for name, scored in run.data.scored.items():
+        one = run.student.encode(run.token_ids([p.left for p in scored]), space)
+        two = run.student.encode(run.token_ids([p.right for p in scored]), space)
+        correlation = float(spearmanr((one * two).sum(axis=1), [p.gold for p in scored]).statistic)
+        if math.isfinite(correlation):  # undefined where all scores are alike
+            scores[name] = round(correlation * 100, 2)
     return scores
-
-
-def overall(scores: dict[str, float]) -> float:
-    """One number for choosing a checkpoint or a recipe: the mean over the bitext directions."""
-    values = [v for k, v in scores.items() if k.endswith(("xx-en", "en-xx"))]
-    return sum(values) / len(values)

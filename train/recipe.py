@@ -7,6 +7,7 @@ on every machine and a run is reproducible; published settings of the paper stan
 from __future__ import annotations
 
 import dataclasses
+import math
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +16,31 @@ from typing import Any, TypeVar
 from xsearch.errors import XsearchError
 
 RECIPES = Path(__file__).parent / "recipes"
+
+STAGES = ("vocabulary", "language_adaptation", "sentence_encoding", "cross_lingual_alignment")
+"""The steps, by the names of their sections."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """How a base checkpoint is read whose files do not say; empty or 0: as its files or conventions say."""
+
+    pooling: str = ""
+    prefix: str = ""
+    max_length: int = 0
+
+
+@dataclass(frozen=True)
+class English:
+    """Step 0, for a base that is no sentence encoder yet (XLM-R, mBERT): contrastive on English paraphrases.
+
+    With 0 `sentences` the base is taken as it is.
+    """
+
+    sentences: int = 0
+    tokens_per_batch: int = 1536
+    lora_rate: float = 2e-5
+    scale: float = 20.0
 
 
 @dataclass(frozen=True)
@@ -97,7 +123,9 @@ class Data:
     """What is read and in which proportions."""
 
     max_characters: int = 1200
-    source_cap: float = 0.5  # no source gives more than this share of an epoch
+    source_cap: float = (
+        0.5  # no one of several sources gives more rows to an epoch than this share of all pairs
+    )
     joined: float = 0.12  # examples made by joining random short pairs, as a share of the pairs
     skip_sources: tuple[str, ...] = ()
     source_weights: dict[str, float] = field(default_factory=dict)
@@ -110,6 +138,8 @@ class Recipe:
     base: str = "en"
     seed: int = 20261123
     max_length: int = 256
+    checkpoint: Checkpoint = Checkpoint()
+    english: English = English()
     vocabulary: Vocabulary = Vocabulary()
     initialisation: Initialisation = Initialisation()
     lora: Lora = Lora()
@@ -124,22 +154,45 @@ class Recipe:
         return dataclasses.asdict(self)
 
 
-def load_recipe(language: str, path: Path | None = None) -> Recipe:
-    """The recipe in `path`; without one, the language's own in `train/recipes`, else the defaults.
+def load_recipe(language: str, recipe: str | Path | None = None) -> Recipe:
+    """The recipe in the file `recipe`, or the shipped one of that name; by default the language's own, if there is one.
 
     Raises:
-        XsearchError: unreadable TOML, an unknown key, or a value of the wrong type.
+        XsearchError: no such recipe, unreadable TOML, an unknown key, or a value of the wrong type or out of bounds.
     """
-    if path is None:
-        path = RECIPES / f"{language}.toml"
-        if not path.is_file():
-            return Recipe()
+    path = RECIPES / f"{language}.toml" if recipe is None else Path(recipe)
+    if recipe is None and not path.is_file():
+        return Recipe()
+    if not path.is_file() and (RECIPES / f"{path.name}.toml").is_file():
+        path = RECIPES / f"{path.name}.toml"
+    if not path.is_file():
+        shipped = ", ".join(sorted(p.stem for p in RECIPES.glob("*.toml")))
+        raise XsearchError(
+            f"there is no recipe {path}; give a TOML file or the name of a shipped one: {shipped}"
+        )
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise XsearchError(f"the recipe {path} cannot be read ({error}); expected a TOML file") from error
     return _fill(Recipe(), data, str(path))
 
+
+_CHOICES = {
+    "kind": ("wordpiece", "unigram", "bpe"),
+    "method": ("auto", "translation", "focus"),
+    "pooling": ("", "mean", "cls", "cls_dense_tanh"),
+}
+
+# Lowest and highest value by the setting's name, which means the same in every section.
+_BOUNDS: dict[str, tuple[float, float]] = {
+    "seed": (0, 2**63 - 1), "max_length": (0, 8192), "size": (50, 1_000_000), "min_frequency": (1, 1_000_000),
+    "iterations": (1, 100), "diagonal": (0, 100), "max_links": (1, 10**10), "rescale": (0, 1), "rank": (0, 4096),
+    "alpha": (1e-6, 1e6), "reduction": (1, 1024), "scaling": (1e-6, 1e6), "sentences": (0, 10**12),
+    "length": (8, 8192), "tokens_per_batch": (64, 10**8), "embedding_rate": (0, 1), "lora_rate": (0, 1),
+    "rate": (0, 1), "mask": (0.01, 0.9), "scale": (0.1, 1000), "paraphrase_share": (0, 1),
+    "cosine_weight": (0, 1000), "bank": (0, 10**6), "max_characters": (1, 10**6), "source_cap": (1e-6, 1),
+    "joined": (0, 10),
+}  # fmt: skip
 
 T = TypeVar("T")
 
@@ -150,17 +203,38 @@ def _fill(defaults: T, data: dict[str, Any], where: str) -> T:
     for key, value in data.items():
         if key not in known:
             raise XsearchError(f"{where}: unknown setting {key!r}; known are {', '.join(known)}")
-        default = known[key]
-        if dataclasses.is_dataclass(default):
+        if dataclasses.is_dataclass(known[key]):
             if not isinstance(value, dict):
                 raise XsearchError(f"{where}: {key} is a table of settings, found {value!r}")
-            changes[key] = _fill(default, value, f"{where}: {key}")
-        elif isinstance(default, tuple) and isinstance(value, list):
-            changes[key] = tuple(value)
-        elif isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
-            changes[key] = float(value)
-        elif isinstance(value, bool) or not isinstance(value, type(default)):
-            raise XsearchError(f"{where}: {key} is {value!r}, expected {type(default).__name__} like {default!r}")
+            changes[key] = _fill(known[key], value, f"{where}: {key}")
         else:
-            changes[key] = value
+            changes[key] = _checked(key, value, known[key], where)
     return dataclasses.replace(defaults, **changes)  # type: ignore[type-var]
+
+
+def _checked(key: str, value: Any, default: Any, where: str) -> Any:
+    """`value` in the type of `default`, within its bounds."""
+    if isinstance(default, tuple):
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            raise XsearchError(f"{where}: {key} is {value!r}, expected a list of texts")
+        return tuple(value)
+    if isinstance(default, dict):
+        if not isinstance(value, dict) or not all(_is_number(w) and 0 <= w <= 1000 for w in value.values()):
+            raise XsearchError(f"{where}: {key} is {value!r}, expected a table of numbers from 0 to 1000")
+        return {name: float(weight) for name, weight in value.items()}
+    if isinstance(default, float) and _is_number(value):
+        value = float(value)
+    if isinstance(value, bool) or not isinstance(value, type(default)):
+        raise XsearchError(f"{where}: {key} is {value!r}, expected {type(default).__name__} like {default!r}")
+    if key in _CHOICES and value not in _CHOICES[key]:
+        raise XsearchError(
+            f"{where}: {key} is {value!r}, expected one of {', '.join(filter(None, _CHOICES[key]))}"
+        )
+    low, high = _BOUNDS.get(key, (-math.inf, math.inf))
+    if _is_number(value) and not low <= value <= high:
+        raise XsearchError(f"{where}: {key} is {value!r}, expected a number from {low:g} to {high:g}")
+    return value
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

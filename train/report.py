@@ -12,10 +12,9 @@ from safetensors.numpy import load_file
 from tokenizers import Tokenizer
 
 from train.base import load_base
-from train.data import read_pairs
 from train.measure import bitext_accuracy
-from train.pipeline import STAGES
-from train.recipe import load_recipe
+from train.reading import read_translations
+from train.recipe import STAGES, load_recipe
 from train.sequences import tokenise
 from train.student import Student
 from train.teacher import Teacher
@@ -23,17 +22,26 @@ from train.teacher import Teacher
 
 @click.command(name="python -m train.report")
 @click.argument("language", metavar="LANG")
-@click.option("--data", type=click.Path(path_type=Path, exists=True), required=True, help="Folder with public_test/tatoeba_en-LANG.parquet.")
-@click.option("--recipe", type=click.Path(path_type=Path), help="The recipe of the run, if not the language's own.")
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path, exists=True),
+    required=True,
+    help="Folder with public_test/tatoeba_en-LANG.parquet.",
+)
+@click.option(
+    "--recipe", type=click.Path(path_type=Path), help="The recipe of the run, if not the language's own."
+)
 @click.option("--runs", type=click.Path(path_type=Path), default=Path("runs"), show_default=True)
 def main(language: str, data: Path, recipe: Path | None, runs: Path) -> None:
     """Print a Markdown table of Tatoeba accuracies, a row for each step and space."""
     settings = load_recipe(language, recipe)
-    base = load_base(settings.base)
+    base = load_base(settings.base, runs / "bases", settings.checkpoint)
     folder = runs / language
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-    student = Student(base, load_file(folder / "vocabulary.safetensors")["table"], settings.lora, settings.adapter)
-    pairs = list(read_pairs(data / "public_test" / f"tatoeba_en-{language}.parquet"))
+    student = Student(
+        base, load_file(folder / "vocabulary.safetensors")["table"], settings.lora, settings.adapter
+    )
+    pairs = read_translations(data / "public_test" / f"tatoeba_en-{language}.parquet", language)
     english = Teacher(base, runs / "cache").encode([p.left for p in pairs])
     foreign = tokenise(tokenizer, [p.right for p in pairs], settings.max_length)
     click.echo("| step | space | xx→en | en→xx |\n|---|---|---|---|")

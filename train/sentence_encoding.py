@@ -9,57 +9,55 @@ vectors: contrastively on cross-lingual paraphrases, and on translations by cosi
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from tokenizers import Tokenizer
 
-from train.batches import Batch, lay_out, with_joined
-from train.data import Pair
-from train.loop import Group, Log, train
+from train.batches import Batch, Examples, lay_out, with_joined
+from train.data import cross_lingual_paraphrases
+from train.loop import COLLAPSED, Group, Step, batches_key, mean_cosine, train
 from train.objectives import contrastive, distance, guided
-from train.recipe import CrossLingualAlignment, Data, SentenceEncoding
-from train.sequences import padded, tokenise
+from train.reading import Pair
+from train.recipe import CrossLingualAlignment, SentenceEncoding
+from train.run import Run
+from train.sequences import Ids, padded
 from train.student import Student
-from train.teacher import Teacher
+
+ParaphraseLoss = Callable[[NDArray[np.int64]], tuple[torch.Tensor, torch.Tensor]]
+"""Rows of a batch of paraphrases -> (loss, student vectors)."""
 
 
-def encode_sentences(
-    student: Student, tokenizer: Tokenizer, teacher: Teacher, pairs: list[Pair], paraphrases: list[Pair],
-    settings: SentenceEncoding, data: Data, max_length: int, seed: int, folder: Path, log: Log,
-) -> None:  # fmt: skip
+def encode_sentences(run: Run) -> None:
     """Step 3, in place: table and LoRA, native space. Paraphrases are (a, b), both in the language."""
+    settings, student, paraphrases = run.recipe.sentence_encoding, run.student, run.data.paraphrases
     if not settings.sentences:
         return
-    first = tokenise(tokenizer, [p.left for p in paraphrases], max_length)
-    second = tokenise(tokenizer, [p.right for p in paraphrases], max_length)
+    first = run.token_ids([p.left for p in paraphrases])
+    second = run.token_ids([p.right for p in paraphrases])
 
     def paraphrase_loss(rows: NDArray[np.int64]) -> tuple[torch.Tensor, torch.Tensor]:
         vectors = _vectors(student, [first[i] for i in rows] + [second[i] for i in rows])
         a, b = vectors[: len(rows)], vectors[len(rows) :]
         return contrastive(a, b, settings.scale), a
 
-    student.train_only("table", "lora")
+    student.train_only(*(["table"] if settings.embedding_rate else []), "lora")
     student.use_space("native")
-    groups = [Group([student.table], settings.embedding_rate), Group(student.body_updates(), settings.lora_rate)]
-    longest = [a if len(a) > len(b) else b for a, b in zip(first, second, strict=True)]
-    _train(
-        "sentence_encoding", student, groups, tokenizer, teacher, pairs, paraphrases, longest, paraphrase_loss,
-        settings, data, max_length, seed, folder, log,
-    )  # fmt: skip
+    groups = [Group([student.table], settings.embedding_rate)] if settings.embedding_rate else []
+    groups += [Group(student.body_updates(), settings.lora_rate)]
+    longer = [a if len(a) > len(b) else b for a, b in zip(first, second, strict=True)]
+    examples = Examples(paraphrases, longer)
+    _train(run, "sentence_encoding", settings, groups, examples, paraphrase_loss, run.recipe.seed)
 
 
-def align_across_languages(
-    student: Student, tokenizer: Tokenizer, teacher: Teacher, pairs: list[Pair], cross: list[Pair],
-    settings: CrossLingualAlignment, data: Data, max_length: int, seed: int, folder: Path, log: Log,
-) -> None:  # fmt: skip
-    """Step 4, in place: the adapter, shared space. `cross` are (English, foreign) paraphrases."""
+def align_across_languages(run: Run) -> None:
+    """Step 4, in place: the adapter, shared space, with (English, foreign) paraphrases."""
+    settings, student = run.recipe.cross_lingual_alignment, run.student
     if not settings.sentences:
         return
-    sequences = tokenise(tokenizer, [p.right for p in cross], max_length)
-    targets = torch.from_numpy(teacher.encode([p.left for p in cross]))
+    cross = cross_lingual_paraphrases(run.data)
+    sequences = run.token_ids([p.right for p in cross])
+    targets = torch.from_numpy(run.teacher.encode([p.left for p in cross]))
 
     def paraphrase_loss(rows: NDArray[np.int64]) -> tuple[torch.Tensor, torch.Tensor]:
         vectors = _vectors(student, [sequences[i] for i in rows])
@@ -68,45 +66,66 @@ def align_across_languages(
     student.train_only("adapter")
     student.use_space("shared")
     groups = [Group(student.adapter_parameters(), settings.rate)]
-    _train(
-        "cross_lingual_alignment", student, groups, tokenizer, teacher, pairs, cross, sequences, paraphrase_loss,
-        settings, data, max_length, seed + 1, folder, log,
-    )  # fmt: skip
+    examples = Examples(cross, sequences)
+    _train(run, "cross_lingual_alignment", settings, groups, examples, paraphrase_loss, run.recipe.seed + 1)
 
 
 def _train(
-    name: str, student: Student, groups: list[Group], tokenizer: Tokenizer, teacher: Teacher, pairs: list[Pair],
-    paraphrases: list[Pair], paraphrase_ids: list[NDArray[np.int32]],
-    paraphrase_loss: Callable[[NDArray[np.int64]], tuple[torch.Tensor, torch.Tensor]],
-    settings: SentenceEncoding | CrossLingualAlignment, data: Data, max_length: int, seed: int, folder: Path, log: Log,
-) -> None:  # fmt: skip
-    examples = with_joined(pairs, data, seed)
-    sequences = tokenise(tokenizer, [p.right for p in examples], max_length)
-    plan = lay_out(
-        examples, sequences, paraphrases, paraphrase_ids,
-        sentences=settings.sentences, tokens_per_batch=settings.tokens_per_batch,
-        paraphrase_share=settings.paraphrase_share, settings=data, seed=seed,
-    )  # fmt: skip
-    used = np.unique(np.concatenate([b.rows for b in plan if not b.paraphrase]))
-    log.write("teacher", step=name, texts=len(used))
-    targets = torch.from_numpy(teacher.encode([examples[i].left for i in used], progress=lambda done, todo: log.write("teacher", done=done, of=todo)))
-    row_of = np.zeros(len(examples), np.int64)
-    row_of[used] = np.arange(len(used))
+    run: Run,
+    name: str,
+    settings: SentenceEncoding | CrossLingualAlignment,
+    groups: list[Group],
+    paraphrases: Examples,
+    paraphrase_loss: ParaphraseLoss,
+    seed: int,
+) -> None:
+    pairs = with_joined(run.data.pairs, run.recipe.data, seed)
+    translations = Examples(pairs, run.token_ids([p.right for p in pairs]))
+    plan = lay_out(translations, paraphrases, settings, run.recipe.data, seed)
+    targets = _Targets(run, name, pairs, plan)
 
     def loss_of(number: int) -> tuple[torch.Tensor, torch.Tensor]:
-        batch: Batch = plan[number]
-        if batch.paraphrase:
-            return paraphrase_loss(batch.rows)
-        vectors = _vectors(student, [sequences[i] for i in batch.rows])
-        draw = np.random.default_rng([seed, 5, number]).integers(0, len(targets), settings.bank)
-        wanted, bank = targets[row_of[batch.rows]].to(vectors), targets[draw].to(vectors)
-        loss = guided(vectors, wanted, bank, settings.scale) + settings.cosine_weight * distance(vectors, wanted)
-        return loss, vectors
+        rows = plan[number].rows
+        if plan[number].paraphrase:
+            return paraphrase_loss(rows)
+        vectors = _vectors(run.student, [translations.ids[i] for i in rows])
+        wanted = targets.of(rows).to(vectors)
+        bank = targets.draw(settings.bank, [seed, 5, number]).to(vectors)
+        loss = guided(vectors, wanted, bank, settings.scale)
+        return loss + settings.cosine_weight * distance(vectors, wanted), vectors
 
-    train(name, student, groups, [len(b.rows) for b in plan], loss_of, folder, log)
+    sizes = [len(batch.rows) for batch in plan]
+    key = batches_key([[batch.paraphrase, batch.rows.tolist()] for batch in plan])
+    step = Step(name, groups, sizes, loss_of, key, collapsed=max(COLLAPSED, 1 - (1 - targets.likeness) / 4))
+    train(step, run.student, run.folder, run.log)
 
 
-def _vectors(student: Student, sequences: list[NDArray[np.int32]]) -> torch.Tensor:
-    ids, mask = padded(sequences)
-    device = student.table.device
-    return student.encode_ids(ids.to(device), None if mask is None else mask.to(device))
+class _Targets:
+    """Teacher vectors of the translations that a plan uses."""
+
+    def __init__(self, run: Run, step: str, pairs: list[Pair], plan: list[Batch]) -> None:
+        rows = [batch.rows for batch in plan if not batch.paraphrase]
+        used = np.unique(np.concatenate(rows)) if rows else np.zeros(0, np.int64)
+        run.log.write("teacher", step=step, texts=len(used))
+        self._vectors = torch.from_numpy(
+            run.teacher.encode(
+                [pairs[i].left for i in used],
+                progress=lambda done, todo: run.log.write("teacher", done=done, of=todo),
+            )
+        )
+        self._row = np.zeros(len(pairs), np.int64)
+        self._row[used] = np.arange(len(used))
+        # A base that is no sentence encoder gives all texts similar vectors, and so will a student that is not amiss.
+        self.likeness = mean_cosine(self._vectors) if len(used) else 0.0
+
+    def of(self, rows: NDArray[np.int64]) -> torch.Tensor:
+        """The targets of these pairs (b, d)."""
+        return self._vectors[self._row[rows]]
+
+    def draw(self, count: int, seed: list[int]) -> torch.Tensor:
+        """`count` of all targets at random."""
+        return self._vectors[np.random.default_rng(seed).integers(0, len(self._vectors), count)]
+
+
+def _vectors(student: Student, sequences: list[Ids]) -> torch.Tensor:
+    return student.encode_ids(*padded(sequences))

@@ -55,13 +55,31 @@ def length_batches(
     return [batches[i] for i in rng.permutation(len(batches))]
 
 
-def pooled(model: PreTrainedModel, ids: torch.Tensor, mask: torch.Tensor | None, pooling: str) -> torch.Tensor:
-    """Sentence vectors (b, d) by mean, first token, or LaBSE's first token through dense and tanh."""
-    output = model(input_ids=ids, attention_mask=mask)
-    if pooling == "cls_dense_tanh":
-        return output.pooler_output
-    hidden = output.last_hidden_state
-    if pooling == "cls":
+def hidden_states(
+    model: PreTrainedModel, ids: torch.Tensor, mask: torch.Tensor | None, pooling: str
+) -> torch.Tensor:
+    """States (b, t, d) of all tokens, or with LaBSE's pooling the first token's behind dense and tanh, (b, 1, d).
+
+    Positions are counted here and not left to the model: XLM-RoBERTa counts the tokens that are not its padding
+    id 1, which in a language's own vocabulary is a token like any other.
+    """
+    settings, positions = model.config, None
+    if settings.model_type == "xlm-roberta":
+        first = settings.pad_token_id + 1
+        positions = torch.arange(first, first + ids.shape[1], device=ids.device).expand_as(ids)
+    output = model(input_ids=ids, attention_mask=mask, position_ids=positions)
+    states: torch.Tensor = (
+        output.pooler_output[:, None] if pooling == "cls_dense_tanh" else output.last_hidden_state
+    )
+    return states
+
+
+def pooled(
+    model: PreTrainedModel, ids: torch.Tensor, mask: torch.Tensor | None, pooling: str
+) -> torch.Tensor:
+    """Sentence vectors (b, d) in float32 by mean, first token, or LaBSE's first token through dense and tanh."""
+    hidden = hidden_states(model, ids, mask, pooling).float()
+    if pooling != "mean":
         return hidden[:, 0]
     if mask is None:
         return hidden.mean(dim=1)

@@ -18,11 +18,13 @@ from peft import LoraConfig, inject_adapter_in_model
 from safetensors.torch import load_file
 from torch import nn
 from torch.nn import functional
+from transformers import PreTrainedModel
 
-from train.base import WORD_EMBEDDINGS, Base, frozen
+from train.base import Base, frozen
+from train.compute import Compute
 from train.recipe import Adapter, Lora
-from train.sequences import Ids, length_batches, padded, pooled
-from xsearch.encoder.tensors import LINEARS
+from train.sequences import Ids, hidden_states, length_batches, padded, pooled
+from xsearch.encoder.tensors import LINEARS, TABLE
 
 
 class ParallelAdapter(nn.Module):
@@ -45,46 +47,62 @@ class ParallelAdapter(nn.Module):
         self.enabled = True
 
     def forward(self, hidden: torch.Tensor, attended: torch.Tensor) -> torch.Tensor:
-        """hidden (b, t, intermediate) is the widened activation, attended (b, t, width) the block's residual input."""
+        """(b, t, width) from `hidden` (b, t, intermediate), the widened activation, and the residual `attended`."""
+        out: torch.Tensor
         if not self.enabled:
-            return self.block(hidden, attended)
+            out = self.block(hidden, attended)
+            return out
         dense = self.block.get_submodule("dense")(hidden)
         beside = self.up(functional.gelu(self.down(attended)))
-        return self.block.get_submodule("LayerNorm")(dense + attended + self.scaling * beside)
+        out = self.block.get_submodule("LayerNorm")(dense + attended + self.scaling * beside)
+        return out
 
 
 class Student(nn.Module):
     """A language's encoder on torch, in its native space or (with the adapter on) in the shared one."""
 
-    def __init__(self, base: Base, table: NDArray[np.float32], lora: Lora, adapter: Adapter) -> None:
+    def __init__(
+        self,
+        base: Base,
+        table: NDArray[np.float32],
+        lora: Lora,
+        adapter: Adapter,
+        compute: Compute | None = None,
+    ) -> None:
         """`table` is the initial embedding table (vocabulary, d)."""
         super().__init__()
+        self.compute = compute or Compute()
         self.pooling = base.pooling
-        self.lora, self.adapter = lora, adapter
+        self.lora = lora
         model = copy.deepcopy(base.model)
-        model.set_input_embeddings(nn.Embedding.from_pretrained(torch.from_numpy(table.copy()), freeze=True))
+        weight = torch.from_numpy(table.copy())
+        model.set_input_embeddings(nn.Embedding.from_pretrained(weight))  # type: ignore[no-untyped-call]
         if lora.rank:
-            targets = [path.rsplit(".", 1)[-1] if "." not in path else path for path in LINEARS.values()]
+            paths = "|".join(path.replace(".", r"\.") for path in LINEARS.values())
             settings = LoraConfig(
                 r=lora.rank,
-                lora_alpha=lora.alpha,
+                lora_alpha=lora.alpha,  # type: ignore[arg-type]  # scaling is alpha / r, whatever its type
                 lora_dropout=0.0,
-                target_modules=r"encoder\.layer\.\d+\.(" + "|".join(t.replace(".", r"\.") for t in targets) + ")",
+                target_modules=rf"encoder\.layer\.\d+\.({paths})",
             )
             inject_adapter_in_model(settings, model)
         width = base.architecture.hidden_size
-        self.bottleneck = width // adapter.reduction
+        self.bottleneck = max(1, width // adapter.reduction)
         self.adapters: list[ParallelAdapter] = []
-        for layer in model.encoder.layer:
+        for layer in _layers(model):
             layer.output = ParallelAdapter(layer.output, width, self.bottleneck, adapter.scaling)
             self.adapters.append(layer.output)
         self.model = frozen(model)
+        self.to(self.compute.device)
+        if self.compute.compiled:
+            self.model.compile(dynamic=True)
         self.use_space("native")
 
     @property
     def table(self) -> nn.Parameter:
         """The embedding table (vocabulary, d)."""
-        return self.model.get_input_embeddings().weight
+        weight: nn.Parameter = self.model.get_input_embeddings().weight  # type: ignore[assignment]
+        return weight
 
     def use_space(self, space: str) -> None:
         """Switch the adapter on (shared) or off (native)."""
@@ -93,7 +111,8 @@ class Student(nn.Module):
 
     def train_only(self, *parts: str) -> None:
         """Make exactly these parts trainable: table, lora (the whole body where the LoRA rank is 0), adapter."""
-        for part, parameters in (("table", [self.table]), ("lora", self.body_updates()), ("adapter", self.adapter_parameters())):
+        owned = {"table": [self.table], "lora": self.body_updates(), "adapter": self.adapter_parameters()}
+        for part, parameters in owned.items():
             for parameter in parameters:
                 parameter.requires_grad_(part in parts)
 
@@ -110,20 +129,35 @@ class Student(nn.Module):
         return [p for a in self.adapters for part in (a.down, a.up) for p in part.parameters()]
 
     def encode_ids(self, ids: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
-        """L2-normalised sentence vectors (b, d) of padded ids (b, t)."""
-        return functional.normalize(pooled(self.model, ids, mask, self.pooling), dim=1)
+        """L2-normalised sentence vectors (b, d) in float32 of padded ids (b, t)."""
+        with self._precision():
+            vectors = pooled(self.model, *self._placed(ids, mask), self.pooling)
+        return functional.normalize(vectors, dim=1)
+
+    def token_states(self, ids: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
+        """Last hidden states (b, t, d) in float32 of padded ids (b, t)."""
+        with self._precision():
+            states = hidden_states(self.model, *self._placed(ids, mask), "mean")
+        return states.float()
+
+    def _precision(self) -> torch.autocast:
+        device = torch.device(self.compute.device).type
+        return torch.autocast(device, dtype=torch.bfloat16, enabled=self.compute.mixed)
+
+    def _placed(
+        self, ids: torch.Tensor, mask: torch.Tensor | None
+    ) -> tuple[torch.Tensor, torch.Tensor | None]:
+        device = self.table.device
+        return ids.to(device), None if mask is None else mask.to(device)
 
     def encode(self, sequences: list[Ids], space: str, tokens: int = 2048) -> NDArray[np.float32]:
         """(n, d) vectors of token sequences in one space, order kept; no gradient."""
         self.use_space(space)
-        device = self.table.device
         vectors = np.zeros((len(sequences), self.table.shape[1]), np.float32)
         lengths = np.array([len(s) for s in sequences])
         with torch.inference_mode():
             for batch in length_batches(lengths, tokens, np.random.default_rng(0)):
-                ids, mask = padded([sequences[i] for i in batch])
-                out = self.encode_ids(ids.to(device), None if mask is None else mask.to(device))
-                vectors[batch] = out.float().cpu().numpy()
+                vectors[batch] = self.encode_ids(*padded([sequences[i] for i in batch])).cpu().numpy()
         return vectors
 
     def owned(self) -> Iterator[tuple[str, nn.Parameter]]:
@@ -140,26 +174,30 @@ class Student(nn.Module):
 
     def module_tensors(self) -> dict[str, NDArray[Any]]:
         """The language's tensors under their names in a module's `model.safetensors`."""
-        tensors = {WORD_EMBEDDINGS: _numpy(self.table)}
-        for index, layer in enumerate(self.model.encoder.layer):
+        tensors = {TABLE: _numpy(self.table)}
+        for index, layer in enumerate(_layers(self.model)):
             prefix = f"encoder.layer.{index}"
             for part in ("down", "up"):
                 linear = getattr(layer.output, part)
                 tensors[f"adapter.{prefix}.{part}.weight"] = _numpy(linear.weight)
                 tensors[f"adapter.{prefix}.{part}.bias"] = _numpy(linear.bias)
-            if self.lora.rank:
-                for path in LINEARS.values():
-                    # The adapter wraps the output block, so its dense layer lies one level deeper here.
-                    linear = layer.get_submodule(path.replace("output.dense", "output.block.dense") if path == "output.dense" else path)
-                    tensors[f"lora.{prefix}.{path}.A"] = _numpy(linear.lora_A["default"].weight)
-                    tensors[f"lora.{prefix}.{path}.B"] = _numpy(linear.lora_B["default"].weight)
+            for path in LINEARS.values() if self.lora.rank else ():
+                # The adapter wraps the output block, so its dense layer lies one level deeper here.
+                linear = layer.get_submodule("output.block.dense" if path == "output.dense" else path)
+                tensors[f"lora.{prefix}.{path}.A"] = _numpy(linear.lora_A["default"].weight)
+                tensors[f"lora.{prefix}.{path}.B"] = _numpy(linear.lora_B["default"].weight)
         if not self.lora.rank:
-            for name, parameter in self.model.named_parameters():
-                plain = name.replace(".block.", ".")
-                if name != WORD_EMBEDDINGS and ".down." not in name and ".up." not in name:
-                    tensors[plain] = _numpy(parameter)
+            body = {id(parameter) for parameter in self.body_updates()}
+            named = ((name, p) for name, p in self.model.named_parameters() if id(p) in body)
+            tensors.update((name.replace(".block.", "."), _numpy(p)) for name, p in named)
         return tensors
 
 
+def _layers(model: PreTrainedModel) -> list[Any]:
+    encoder: Any = model.encoder
+    return list(encoder.layer)
+
+
 def _numpy(parameter: torch.Tensor) -> NDArray[np.float32]:
-    return parameter.detach().float().cpu().numpy()
+    array: NDArray[np.float32] = parameter.detach().float().cpu().numpy()
+    return array

@@ -15,12 +15,16 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from train.base import Base
+from train.keys import KEY_BYTES, text_key
 from train.sequences import length_batches, padded, tokenise
+from xsearch.errors import XsearchError
 
-_KEY_BYTES = 16
+_SHARD = 20_000
+"""Texts computed between two writes: what a killed run loses at most."""
 
 
 class Teacher:
@@ -41,11 +45,13 @@ class Teacher:
         self._load()
         missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in self._rows}
         todo = list(missing.items())
-        for start in range(0, len(todo), 20_000):  # a killed run keeps all but the last shard
-            self._compute(dict(todo[start : start + 20_000]), tokens)
+        for start in range(0, len(todo), _SHARD):
+            self._compute(dict(todo[start : start + _SHARD]), tokens)
             if progress:
-                progress(min(start + 20_000, len(todo)), len(todo))
-        return np.stack([self._rows[key] for key in keys]) if keys else np.zeros((0, self.dimension), np.float16)
+                progress(min(start + _SHARD, len(todo)), len(todo))
+        if not keys:
+            return np.zeros((0, self.dimension), np.float16)
+        return np.stack([self._rows[key] for key in keys])
 
     @property
     def dimension(self) -> int:
@@ -54,30 +60,32 @@ class Teacher:
 
     def _load(self) -> None:
         for shard in sorted(self._folder.glob("*.safetensors")):
-            if shard not in self._read:
+            if shard in self._read:
+                continue
+            try:
                 data = load_file(shard)
-                self._rows.update(zip((row.tobytes() for row in data["keys"]), data["vectors"], strict=True))
-                self._read.add(shard)
+            except SafetensorError as error:
+                raise XsearchError(
+                    f"{shard} is damaged ({error}); remove it, it will be made again"
+                ) from error
+            self._rows.update(zip((row.tobytes() for row in data["keys"]), data["vectors"], strict=True))
+            self._read.add(shard)
 
     def _compute(self, texts: dict[bytes, str], tokens: int) -> None:
-        sequences = tokenise(self._base.tokenizer, list(texts.values()), self._base.max_length, self._base.prefix)
+        base = self._base
+        sequences = tokenise(base.tokenizer, list(texts.values()), base.max_length, base.prefix)
         vectors = np.zeros((len(sequences), self.dimension), np.float32)
         lengths = np.array([len(s) for s in sequences])
-        device = self._base.model.device
+        device = base.model.device
         with torch.inference_mode():
             for batch in length_batches(lengths, tokens, np.random.default_rng(0)):
-                ids, mask = padded([sequences[i] for i in batch], self._base.pad_id)
-                out = self._base.encode_ids(ids.to(device), None if mask is None else mask.to(device))
-                vectors[batch] = torch.nn.functional.normalize(out.float(), dim=1).cpu().numpy()
-        keys = np.frombuffer(b"".join(texts), np.uint8).reshape(-1, _KEY_BYTES)
+                ids, mask = padded([sequences[i] for i in batch], base.pad_id)
+                out = base.encode_ids(ids.to(device), None if mask is None else mask.to(device))
+                vectors[batch] = torch.nn.functional.normalize(out, dim=1).cpu().numpy()
+        keys = np.frombuffer(b"".join(texts), np.uint8).reshape(-1, KEY_BYTES)
         half = vectors.astype(np.float16)
         name = hashlib.sha256(keys.tobytes()).hexdigest()[:24]
         draft = self._folder / f".{name}.{os.getpid()}"
         save_file({"keys": keys.copy(), "vectors": half}, draft)
         draft.replace(self._folder / f"{name}.safetensors")
         self._rows.update(zip(texts, half, strict=True))
-
-
-def text_key(text: str) -> bytes:
-    """Content key of a text."""
-    return hashlib.blake2b(text.encode("utf-8"), digest_size=_KEY_BYTES).digest()

@@ -4,67 +4,119 @@ The base encoder's vocabulary splits a foreign word into meaningless pieces; a v
 keeps words whole, which makes inputs shorter and gives the word alignment (`train.alignment`) units to translate.
 
 The normaliser is the same for every script: NFC, lower-casing (a no-op where there is no case) and no accent
-stripping, since accents, vowel signs and nuktas carry meaning. Chinese and Japanese have no spaces, so there the
-sub-word model itself finds the words (Unigram over whole clauses); WordPiece works inside space-delimited words.
+stripping, since accents, vowel signs and nuktas carry meaning. In scripts without spaces (Chinese, Japanese, Thai)
+a clause between punctuation marks stands for a word, and the sub-word model finds the words inside it.
+
+WordPiece and BPE give the same tokenizer for the same texts. The Unigram trainer of the tokenizers library adds up
+in an order that changes from process to process, so that rare pieces may differ between two trainings.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Sequence
 
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 
+from train.recipe import Vocabulary
 from xsearch.errors import XsearchError
 
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 """In this order in every module, so that the padding id is 0 and a checkpoint's ids can be mapped by name."""
+
+ALPHABET = 4_000
+"""Characters that get a piece of their own; rarer ones are unknown."""
+_LONGEST_WORD = 1_000
+"""Characters. A clause of a script without spaces is one word to WordPiece, and a longer word is unknown."""
 
 # Turkic dotted and dotless i: Unicode's default lower-casing sends "I" to "i", which in these languages is
 # another letter (CLDR tr/az special casing).
 _DOTLESS_I = frozenset({"tr", "az"})
 
 
-def train_tokenizer(
-    texts: Iterable[str], *, language: str, kind: str = "wordpiece", size: int = 16_000, min_frequency: int = 2
-) -> Tokenizer:
-    """Learn a tokenizer of `size` entries at most from texts of one language.
-
-    `kind` is `wordpiece`, `unigram` or `bpe`. The post-processor adds [CLS] and [SEP]; the padding id is 0.
-    """
-    special = list(SPECIAL_TOKENS)
-    if kind == "wordpiece":
-        tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]", max_input_chars_per_word=100))
-        trainer = trainers.WordPieceTrainer(
-            vocab_size=size, min_frequency=min_frequency, special_tokens=special, limit_alphabet=4_000
-        )
-        tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    elif kind == "unigram":
-        tokenizer = Tokenizer(models.Unigram())
-        trainer = trainers.UnigramTrainer(
-            vocab_size=size, special_tokens=special, unk_token="[UNK]", max_piece_length=16
-        )
-        # The metaspace stands before a word only; punctuation and digits are split off so that a word is the
-        # same piece at the end of a sentence as inside it.
-        tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-            [pre_tokenizers.Metaspace(prepend_scheme="always"), pre_tokenizers.Punctuation("isolated")]
-        )
-    elif kind == "bpe":
-        tokenizer = Tokenizer(models.BPE(unk_token="[UNK]"))
-        trainer = trainers.BpeTrainer(
-            vocab_size=size, min_frequency=min_frequency, special_tokens=special, limit_alphabet=4_000
-        )
-        tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-            [pre_tokenizers.Metaspace(prepend_scheme="always"), pre_tokenizers.Punctuation("isolated")]
-        )
+def train_tokenizer(texts: Sequence[str], language: str, settings: Vocabulary) -> Tokenizer:
+    """Learn a tokenizer from texts of one language. The post-processor adds [CLS] and [SEP]; the padding id is 0."""
+    normalise = normaliser(language)
+    if settings.kind == "wordpiece":
+        tokenizer = _wordpiece(texts, normalise, settings)
+    elif settings.kind in ("unigram", "bpe"):
+        tokenizer = _metaspace(texts, normalise, settings)
     else:
-        raise XsearchError(f"tokenizer kind {kind!r} is unknown; use wordpiece, unigram or bpe")
-    tokenizer.normalizer = normaliser(language)
-    tokenizer.train_from_iterator(texts, trainer)
-    cls, sep = tokenizer.token_to_id("[CLS]"), tokenizer.token_to_id("[SEP]")
+        raise XsearchError(f"tokenizer kind {settings.kind!r} is unknown; use wordpiece, unigram or bpe")
     tokenizer.post_processor = processors.TemplateProcessing(
-        single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B [SEP]", special_tokens=[("[CLS]", cls), ("[SEP]", sep)]
+        single="[CLS] $A [SEP]",
+        pair="[CLS] $A [SEP] $B [SEP]",
+        special_tokens=[(token, SPECIAL_TOKENS.index(token)) for token in ("[CLS]", "[SEP]")],
     )
     return tokenizer
+
+
+def _wordpiece(texts: Sequence[str], normalise: normalizers.Normalizer, settings: Vocabulary) -> Tokenizer:
+    # The trainer numbers the continuing characters (##a) in the order of a hash map, which changes from process to
+    # process and decides ties between merges. Announced as special tokens they are numbered in our order; the
+    # tokenizer is then built anew from the vocabulary alone, where they are ordinary pieces.
+    alphabet = _alphabet(texts, normalise)
+    continuing = [f"##{c}" for c in alphabet if unicodedata.category(c)[0] not in "PZC"]
+    learner = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    learner.normalizer, learner.pre_tokenizer = normalise, pre_tokenizers.BertPreTokenizer()
+    trainer = trainers.WordPieceTrainer(
+        vocab_size=settings.size,
+        min_frequency=settings.min_frequency,
+        special_tokens=[*SPECIAL_TOKENS, *continuing],
+        initial_alphabet=alphabet,
+        limit_alphabet=len(alphabet),
+        show_progress=False,
+    )
+    learner.train_from_iterator(texts, trainer)
+    vocabulary = json.loads(learner.to_str())["model"]["vocab"]
+    model = models.WordPiece(vocab=vocabulary, unk_token="[UNK]", max_input_chars_per_word=_LONGEST_WORD)
+    tokenizer = Tokenizer(model)
+    tokenizer.normalizer, tokenizer.pre_tokenizer = normalise, pre_tokenizers.BertPreTokenizer()
+    tokenizer.add_special_tokens(list(SPECIAL_TOKENS))
+    return tokenizer
+
+
+def _metaspace(texts: Sequence[str], normalise: normalizers.Normalizer, settings: Vocabulary) -> Tokenizer:
+    trainer: trainers.Trainer
+    if settings.kind == "unigram":
+        tokenizer = Tokenizer(models.Unigram())
+        trainer = trainers.UnigramTrainer(
+            vocab_size=settings.size,
+            special_tokens=list(SPECIAL_TOKENS),
+            unk_token="[UNK]",
+            max_piece_length=16,
+            show_progress=False,
+        )
+    else:
+        tokenizer = Tokenizer(models.BPE(unk_token="[UNK]"))
+        alphabet = _alphabet(texts, normalise)
+        trainer = trainers.BpeTrainer(
+            vocab_size=settings.size,
+            min_frequency=settings.min_frequency,
+            special_tokens=list(SPECIAL_TOKENS),
+            initial_alphabet=[*alphabet, "▁"],
+            limit_alphabet=len(alphabet) + 1,
+            show_progress=False,
+        )
+    # The metaspace stands before a word only; punctuation is split off so that a word is the same piece at the
+    # end of a sentence as inside it.
+    tokenizer.normalizer = normalise
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.Metaspace(prepend_scheme="always"), pre_tokenizers.Punctuation("isolated")]
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    return tokenizer
+
+
+def _alphabet(texts: Iterable[str], normalise: normalizers.Normalizer) -> list[str]:
+    """The most frequent characters of the texts as the tokenizer sees them, ties in the order of Unicode."""
+    seen: Counter[str] = Counter()
+    for text in texts:
+        seen.update(normalise.normalize_str(text))
+    seen.pop(" ", None)
+    return sorted(sorted(seen, key=lambda c: (-seen[c], c))[:ALPHABET])
 
 
 def normaliser(language: str) -> normalizers.Normalizer:

@@ -1,0 +1,164 @@
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from tests.train import toy
+from train.data import MINIMUM_PAIRS, TrainingData, cross_lingual_paraphrases, read_training_data
+from train.leaks import refuse_leaks
+from train.reading import Pair
+from train.recipe import Data
+from xsearch.errors import XsearchError
+
+
+def two_columns(path, rows):
+    pq.write_table(pa.table({"en": [a for a, _ in rows], "fi": [b for _, b in rows]}), path)
+    return path
+
+
+def good(count):
+    return [(pair.left, pair.right) for pair in toy.pairs(count)]
+
+
+def test_a_whole_folder_is_read(data_folder):
+    data = read_training_data(data_folder, "fi", Data())
+    assert (len(data.pairs), len(data.paraphrases), len(data.english), len(data.monolingual)) == (
+        800,
+        300,
+        300,
+        300,
+    )
+    assert len(data.dev["short"]) == 200
+    assert len(data.scored["stsb"]) == 60
+
+
+def test_two_columns_are_enough_and_some_pairs_are_held_out_by_content(tmp_path):
+    rows = good(1000)
+    data = read_training_data(two_columns(tmp_path / "a.parquet", rows), "fi", Data())
+    again = read_training_data(two_columns(tmp_path / "b.parquet", rows[::-1]), "fi", Data())
+    assert (len(data.pairs), len(data.dev["short"])) == (980, 20)
+    assert {p.left for p in data.dev["short"]} == {p.left for p in again.dev["short"]}
+    assert {p.left for p in data.pairs}.isdisjoint(p.left for p in data.dev["short"])
+
+
+def test_what_is_held_out_is_nowhere_in_training_even_in_another_spelling(tmp_path):
+    rows = good(600)
+    data = read_training_data(
+        two_columns(tmp_path / "a.parquet", rows + [(a.upper() + "!", b) for a, b in rows]), "fi", Data()
+    )
+    held = {p.left.lower().rstrip("!") for p in data.dev["short"]}
+    assert held.isdisjoint(p.left.lower().rstrip("!") for p in data.pairs)
+
+
+def test_bad_rows_are_left_out_and_counted(tmp_path):
+    bad = [
+        ("", "koira"),
+        ("dog", None),
+        (" ", "\n"),
+        ("a" * 5000, "b"),
+        ("b", "ä" * 1_000_000),
+        ("odd \ufffd", "outo"),
+    ]
+    rows = good(800) + bad + good(800)[:7]
+    data = read_training_data(two_columns(tmp_path / "a.parquet", rows), "fi", Data())
+    assert data.left_out == {
+        "with an empty side": 3,
+        "longer than 1200 characters": 2,
+        "wrongly decoded": 1,
+        "duplicated": 7,
+    }
+    assert len(data.pairs) + len(data.dev["short"]) == 800
+
+
+def test_huge_and_wrongly_decoded_monolingual_texts_are_left_out(tmp_path, data_folder):
+    import shutil
+
+    folder = shutil.copytree(data_folder, tmp_path / "data")
+    pq.write_table(
+        pa.table({"text": ["x" * 10**6, "good", "b\ufffdd", "", None]}), folder / "mono" / "fi.parquet"
+    )
+    data = read_training_data(folder, "fi", Data())
+    assert data.monolingual == ["good"]
+    assert data.left_out["(monolingual) longer than 1200 characters"] == 1
+
+
+def test_ten_pairs_are_too_few(tmp_path):
+    path = two_columns(tmp_path / "a.parquet", [*good(10), ("", "")])
+    with pytest.raises(XsearchError, match=rf"10 usable .*1 with an empty side.*at least {MINIMUM_PAIRS}"):
+        read_training_data(path, "fi", Data())
+
+
+def test_the_same_pair_a_thousand_times_is_one_pair(tmp_path):
+    with pytest.raises(XsearchError, match="1 usable translation pairs .*999 duplicated"):
+        read_training_data(two_columns(tmp_path / "a.parquet", good(1) * 1000), "fi", Data())
+
+
+def test_one_side_missing_throughout_is_refused(tmp_path):
+    rows = [(a, None) for a, _ in good(700)]
+    pq.write_table(
+        pa.table({"en": [a for a, _ in rows], "fi": pa.array([None] * 700, pa.string())}),
+        tmp_path / "a.parquet",
+    )
+    with pytest.raises(XsearchError, match="0 usable .*700 with an empty side"):
+        read_training_data(tmp_path / "a.parquet", "fi", Data())
+
+
+def test_no_data_for_the_language_is_said_with_the_path(tmp_path):
+    with pytest.raises(XsearchError, match=r"no translation pairs for 'fi'.*parallel/en-fi\.parquet"):
+        read_training_data(tmp_path, "fi", Data())
+
+
+def test_skipped_sources_are_left_out(data_folder):
+    data = read_training_data(data_folder, "fi", Data(skip_sources=("source-1",)))
+    assert {p.source for p in data.pairs} == {"source-0", "source-2"}
+    assert data.left_out["of a skipped source"] > 0
+
+
+@pytest.mark.parametrize("part", ["pairs", "paraphrases", "english", "mono"])
+def test_a_test_sentence_in_any_part_of_the_training_data_is_refused(tmp_path, data_folder, part):
+    data = read_training_data(data_folder, "fi", Data())
+    leaked = {
+        "pairs": data.pairs[5].right,
+        "paraphrases": data.paraphrases[5].left,
+        "english": data.english[5].right,
+        "mono": data.monolingual[5],
+    }[part]
+    (tmp_path / "deep").mkdir()
+    spelt = leaked.replace(" ", "  ").upper() + " !"
+    pq.write_table(
+        pa.table({"s1": ["quite another sentence", spelt], "score": [1, 2]}),
+        tmp_path / "deep" / "test.parquet",
+    )
+    with pytest.raises(
+        XsearchError, match=r"stand in the test sets too, the first in test\.parquet.*remove them"
+    ):
+        read_training_data(data_folder, "fi", Data(), tmp_path)
+
+
+def test_test_sets_without_a_common_sentence_are_no_hindrance(tmp_path, data_folder):
+    pq.write_table(pa.table({"s1": ["quite another sentence", "yes."]}), tmp_path / "test.parquet")
+    assert read_training_data(data_folder, "fi", Data(), tmp_path).pairs
+
+
+def test_an_empty_folder_of_test_sets_is_a_mistake(tmp_path):
+    with pytest.raises(XsearchError, match="no Parquet files there"):
+        refuse_leaks(["anything"], tmp_path)
+
+
+def test_short_sentences_recur_by_accident_but_less_so_in_chinese(tmp_path):
+    pq.write_table(pa.table({"s1": ["Thank you.", "我昨天去了北京"]}), tmp_path / "test.parquet")
+    refuse_leaks(["thank you"], tmp_path)
+    with pytest.raises(XsearchError, match="1 training texts"):
+        refuse_leaks(["我昨天去了北京。"], tmp_path)
+
+
+def test_cross_lingual_paraphrases_come_from_either_side():
+    data = TrainingData(
+        "fi",
+        pairs=[Pair("house", "talo", "s"), Pair("dog", "koira", "s")],
+        paraphrases=[Pair("rakennus", "talo", "p")],
+        monolingual=[],
+        dev={},
+        english=[Pair("dog", "hound", "q"), Pair("unseen", "neither", "q")],
+    )
+    found = cross_lingual_paraphrases(data)
+    assert found == [Pair("house", "rakennus", "p"), Pair("hound", "koira", "en:q")]

@@ -1,0 +1,133 @@
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from tests.train.toy import ENGLISH
+from train.reading import Pair, read_columns, read_pairs, read_texts, read_translations
+from xsearch.errors import XsearchError
+
+ONE, TWO = ["the dog", "a house"], ["koira", "talo"]
+FINNISH = [
+    "Hyvää huomenta kaikille",
+    "Missä rautatieasema on?",
+    "Talvi tuli tänä vuonna aikaisin",
+    "Minä en tiedä sitä",
+] * 5
+SAME_IN_ENGLISH = [
+    "Good morning everyone",
+    "Where is the railway station?",
+    "The winter came early",
+    "I do not know it",
+] * 5
+
+
+def parquet(tmp_path, **columns):
+    path = tmp_path / "pairs.parquet"
+    pq.write_table(pa.table(columns), path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [("en", "xx"), ("en", "fi"), ("english", "finnish"), ("text_en", "text_fi"), ("eng", "fin"), ("src", "tgt"),
+     ("source", "target"), ("en", "anything"), ("anything", "fi")],
+)  # fmt: skip
+def test_english_comes_first_whatever_the_columns_are_called(tmp_path, first, second):
+    path = parquet(tmp_path, **{first: ONE, second: TWO})
+    assert read_translations(path, "fi") == [
+        Pair("the dog", "koira", "pairs"),
+        Pair("a house", "talo", "pairs"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("first", "second"), [("xx", "en"), ("fi", "en"), ("finnish", "english"), ("fi", "other")]
+)
+def test_named_columns_may_stand_in_any_order(tmp_path, first, second):
+    path = parquet(tmp_path, **{first: TWO, second: ONE})
+    assert read_translations(path, "fi")[0] == Pair("the dog", "koira", "pairs")
+
+
+def test_unnamed_columns_in_the_wrong_order_are_told_by_their_texts(tmp_path):
+    path = parquet(tmp_path, a=FINNISH, b=SAME_IN_ENGLISH)
+    assert read_translations(path, "fi")[0] == Pair(SAME_IN_ENGLISH[0], FINNISH[0], "pairs")
+
+
+def test_unnamed_columns_in_the_right_order_stay(tmp_path):
+    path = parquet(tmp_path, a=SAME_IN_ENGLISH, b=FINNISH)
+    assert read_translations(path, "fi")[0] == Pair(SAME_IN_ENGLISH[0], FINNISH[0], "pairs")
+
+
+def test_sources_and_other_columns_stand_beside_the_texts(tmp_path):
+    path = parquet(tmp_path, id=["1", "2"], en=ONE, xx=TWO, source=["news", None], score=[1.0, 2.0])
+    assert [pair.source for pair in read_translations(path, "fi")] == ["news", "None"]
+
+
+def test_the_indonesian_side_may_be_called_id(tmp_path):
+    path = parquet(tmp_path, en=ONE, id=TWO, source=["a", "a"])
+    assert read_translations(path, "id")[0] == Pair("the dog", "koira", "a")
+
+
+def test_source_and_target_are_the_sides_where_both_are_there(tmp_path):
+    path = parquet(tmp_path, source=ONE, target=TWO, doc=["a", "a"])
+    assert read_translations(path, "fi")[0] == Pair("the dog", "koira", "pairs")
+
+
+def test_paraphrases_keep_the_order_of_their_columns(tmp_path):
+    assert read_pairs(parquet(tmp_path, b=ONE, a=TWO))[0] == Pair("the dog", "koira", "pairs")
+
+
+def test_categories_of_pandas_and_wide_strings_are_text(tmp_path):
+    frame = pd.DataFrame({"en": ONE, "fi": TWO})
+    frame["en"] = frame["en"].astype("category")
+    frame.to_parquet(tmp_path / "pairs.parquet")
+    assert read_translations(tmp_path / "pairs.parquet", "fi")[0].left == "the dog"
+    path = parquet(tmp_path, en=pa.array(ONE, pa.large_string()), xx=pa.array(TWO, pa.string()))
+    assert read_translations(path, "fi")[0].left == "the dog"
+
+
+def test_missing_sides_are_empty(tmp_path):
+    assert read_translations(parquet(tmp_path, en=["a", None], xx=[None, "b"]), "fi") == [
+        Pair("a", "", "pairs"),
+        Pair("", "b", "pairs"),
+    ]
+
+
+@pytest.mark.parametrize("declared", [pa.string(), pa.binary()])
+def test_bytes_that_are_no_utf8_show_as_replacement_characters(tmp_path, declared):
+    foreign = pa.array([b"talo", "jää".encode("latin-1")], pa.binary())
+    path = parquet(tmp_path, en=["house", "ice"], xx=foreign.view(declared))
+    assert [pair.right for pair in read_translations(path, "fi")] == ["talo", "j\ufffd\ufffd"]
+
+
+def test_a_file_read_in_the_wrong_encoding_throughout_is_refused(tmp_path):
+    mojibake = [text.encode().decode("cp1252", "replace") for text in FINNISH * 10]
+    path = parquet(tmp_path, en=SAME_IN_ENGLISH * 10, xx=mojibake)
+    with pytest.raises(XsearchError, match="read in another encoding.*read the original as UTF-8"):
+        read_translations(path, "fi")
+
+
+@pytest.mark.parametrize("columns", [{"en": ONE}, {"en": ONE, "xx": [1, 2]}, {"n": [1, 2]}])
+def test_a_file_without_two_columns_of_text_is_refused(tmp_path, columns):
+    with pytest.raises(XsearchError, match="expected two columns of text"):
+        read_translations(parquet(tmp_path, **columns), "fi")
+
+
+def test_a_file_that_is_no_parquet_is_refused(tmp_path):
+    path = tmp_path / "pairs.parquet"
+    path.write_text(" ".join(ENGLISH))
+    with pytest.raises(XsearchError, match="cannot be read as Parquet"):
+        read_translations(path, "fi")
+
+
+def test_single_texts_come_from_the_column_text_without_empty_rows(tmp_path):
+    assert read_texts(parquet(tmp_path, id=["1", "2", "3"], text=["a", " ", None])) == ["a"]
+    assert read_texts(parquet(tmp_path, content=["a", "b"])) == ["a", "b"]
+    with pytest.raises(XsearchError, match="expected a column of text, found n"):
+        read_texts(parquet(tmp_path, n=[1]))
+
+
+def test_missing_columns_are_named(tmp_path):
+    with pytest.raises(XsearchError, match="expected the columns s1, s2, score, found s1"):
+        read_columns(parquet(tmp_path, s1=ONE), ("s1", "s2", "score"))

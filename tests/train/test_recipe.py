@@ -1,0 +1,76 @@
+import pytest
+
+from train.recipe import RECIPES, STAGES, Recipe, load_recipe
+from xsearch.errors import XsearchError
+
+
+def written(tmp_path, text):
+    path = tmp_path / "recipe.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_without_a_recipe_of_its_own_a_language_gets_the_defaults():
+    assert load_recipe("eo") == Recipe()
+
+
+def test_a_recipe_overrides_what_it_names_and_nothing_else(tmp_path):
+    text = 'seed = 7\n[sentence_encoding]\nsentences = 10\nlora_rate = 1\n[data]\nskip_sources = ["a"]'
+    recipe = load_recipe("fi", written(tmp_path, text))
+    assert (recipe.seed, recipe.sentence_encoding.sentences, recipe.sentence_encoding.lora_rate) == (
+        7,
+        10,
+        1.0,
+    )
+    assert recipe.data.skip_sources == ("a",)
+    assert recipe.sentence_encoding.scale == Recipe().sentence_encoding.scale
+    assert recipe.vocabulary == Recipe().vocabulary
+
+
+@pytest.mark.parametrize("path", sorted(RECIPES.glob("*.toml")), ids=lambda path: path.stem)
+def test_every_shipped_recipe_is_sound(path):
+    assert load_recipe("xx", path.stem) == load_recipe("xx", path)
+
+
+def test_every_step_has_a_section():
+    assert all(hasattr(Recipe(), stage) for stage in STAGES)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("seed = ", "cannot be read"),
+        ("sede = 1", "unknown setting 'sede'; known are base, seed"),
+        ("lora = 3", "lora is a table of settings, found 3"),
+        ("[lora]\nrank = '16'", "lora: rank is '16', expected int like 16"),
+        ("[lora]\nrank = true", "rank is True, expected int"),
+        ("[lora]\nrank = -1", "rank is -1, expected a number from 0 to 4096"),
+        ("[language_adaptation]\nmask = 1.5", "expected a number from 0.01 to 0.9"),
+        ("[sentence_encoding]\nlora_rate = nan", "expected a number from 0 to 1"),
+        ("[sentence_encoding]\nscale = inf", "expected a number from 0.1 to 1000"),
+        ("[vocabulary]\nkind = 'words'", "expected one of wordpiece, unigram, bpe"),
+        ("[initialisation]\nmethod = 'random'", "expected one of auto, translation, focus"),
+        ("[data]\nskip_sources = 'a'", "expected a list of texts"),
+        ("[data]\nskip_sources = [1]", "expected a list of texts"),
+        ("[data.source_weights]\na = 'much'", "expected a table of numbers"),
+        ("[data]\nsource_weights = 3", "expected a table of numbers"),
+    ],
+)
+def test_a_wrong_setting_is_refused_by_name(tmp_path, text, message):
+    path = written(tmp_path, text)
+    with pytest.raises(XsearchError) as refused:
+        load_recipe("fi", path)
+    assert message in str(refused.value)
+    assert str(path) in str(refused.value)
+
+
+def test_a_recipe_that_is_not_there_is_refused_with_the_shipped_ones(tmp_path):
+    with pytest.raises(XsearchError, match=r"there is no recipe .*missing\.toml.*labse"):
+        load_recipe("fi", tmp_path / "missing.toml")
+
+
+def test_a_recipe_in_another_encoding_is_refused(tmp_path):
+    path = tmp_path / "recipe.toml"
+    path.write_bytes("base = 'ä'".encode("latin-1"))
+    with pytest.raises(XsearchError, match="cannot be read"):
+        load_recipe("fi", path)

@@ -1,0 +1,181 @@
+"""Parquet files of sentences: pairs in two text columns, or single texts.
+
+Whatever is wrong with a row (missing, not UTF-8) reaches the caller as text, so that it can be counted and left out
+(`train.data`); only a file that is wrong as a whole is refused here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from xsearch.errors import LanguageError, XsearchError
+from xsearch.languages import detect, resolve
+
+BESIDE_TEXT = ("source", "doc", "id", "lang")
+"""Columns that go with the texts of a pair where there are more than two columns of text."""
+_SAMPLE = 100
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two texts of the same meaning: (English, foreign) in translations, (a, b) in paraphrases."""
+
+    left: str
+    right: str
+    source: str
+
+
+def read_translations(path: Path, language: str) -> list[Pair]:
+    """Rows of a Parquet file as (English, foreign) pairs, whatever the order and names of its two text columns.
+
+    A column named after English or the language (`en`, `text_en`, `finnish`, `fin`) is that side. Where neither is,
+    English comes first, unless the texts say otherwise. `source` is kept where there is such a column.
+
+    Raises:
+        XsearchError: no Parquet, fewer than two columns of text, or texts decoded with the wrong encoding throughout.
+    """
+    table = _read(path)
+    names = _text_columns(table, path, language)
+    english = next((n for n in names if _named_after(n, "en")), None)
+    others = [n for n in names if n != english]
+    foreign = next((n for n in others if n == "xx" or _named_after(n, language)), None)
+    if english is None and foreign is None:
+        first, second = others[:2]
+        samples = [_texts(table[name].slice(0, _SAMPLE)) for name in (first, second)]
+        if _is_reversed(samples[0], samples[1], language):
+            first, second = second, first
+        return _pairs(table, first, second, path)
+    foreign = foreign or others[0]
+    return _pairs(table, english or next(n for n in others if n != foreign), foreign, path)
+
+
+def read_pairs(path: Path) -> list[Pair]:
+    """Rows of a Parquet file as pairs in the order of its first two text columns."""
+    table = _read(path)
+    first, second = _text_columns(table, path)[:2]
+    return _pairs(table, first, second, path)
+
+
+def read_texts(path: Path) -> list[str]:
+    """The `text` column (or the first text column) of a Parquet file, without its empty rows."""
+    table = _read(path)
+    names = [f.name for f in table.schema if _is_text(f.type)]
+    if not names:
+        raise XsearchError(
+            f"{path}: expected a column of text, found {', '.join(table.schema.names) or 'none'}"
+        )
+    return [t for t in _texts(table["text" if "text" in names else names[0]]) if t.strip()]
+
+
+def read_columns(path: Path, names: Sequence[str]) -> dict[str, list[Any]]:
+    """The named columns of a Parquet file.
+
+    Raises:
+        XsearchError: no Parquet, or a column is missing.
+    """
+    table = _read(path)
+    missing = [name for name in names if name not in table.schema.names]
+    if missing:
+        found = ", ".join(table.schema.names)
+        raise XsearchError(f"{path}: expected the columns {', '.join(names)}, found {found}")
+    columns = {name: table[name] for name in names}
+    return {n: _texts(c) if _is_text(c.type) else c.to_pylist() for n, c in columns.items()}
+
+
+def every_text(path: Path) -> set[str]:
+    """All texts of all text columns of a Parquet file."""
+    table = _read(path)
+    return {text for field in table.schema if _is_text(field.type) for text in _texts(table[field.name])}
+
+
+def _read(path: Path) -> pa.Table:
+    try:
+        return pq.read_table(path)
+    except (OSError, pa.ArrowException) as error:
+        reason = str(error).splitlines()[0]
+        raise XsearchError(f"{path} cannot be read as Parquet ({reason}); write it again") from error
+
+
+def _text_columns(table: pa.Table, path: Path, language: str | None = None) -> list[str]:
+    names = [f.name for f in table.schema if _is_text(f.type)]
+    if len(names) > 2:
+        # `id` may be the Indonesian side, and `source` the side opposite `target`.
+        sides = {name for name in names if language is not None and _named_after(name, language)}
+        sides |= {"source"} if "target" in names else set()
+        names = [name for name in names if name in sides or name not in BESIDE_TEXT]
+    if len(names) < 2:
+        found = ", ".join(table.schema.names) or "none"
+        raise XsearchError(f"{path}: expected two columns of text (English and the language), found {found}")
+    return names
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    checks = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view, pa.types.is_binary)
+    return any(check(kind) for check in checks)
+
+
+def _texts(column: pa.ChunkedArray) -> list[str]:
+    """Texts of a column; a missing one is empty, and bytes that are not UTF-8 show as U+FFFD."""
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    return [(b or b"").decode("utf-8", "replace") for b in pc.cast(column, pa.large_binary()).to_pylist()]
+
+
+def _pairs(table: pa.Table, left: str, right: str, path: Path) -> list[Pair]:
+    lefts, rights = _texts(table[left]), _texts(table[right])
+    for name, texts in ((left, lefts), (right, rights)):
+        _refuse_mojibake(texts, f"{path}: column {name!r}")
+    has_source = "source" in table.schema.names and "source" not in (left, right)
+    sources = map(str, table["source"].to_pylist()) if has_source else [path.stem] * len(table)
+    return [Pair(a, b, source) for a, b, source in zip(lefts, rights, sources, strict=True)]
+
+
+def _refuse_mojibake(texts: Sequence[str], where: str) -> None:
+    """UTF-8 read as Latin-1 turns ä into Ã¤: in a row or two a typo, throughout a file a wrong encoding."""
+    beyond_ascii = [text for text in texts if not text.isascii()][:1000]
+    wrong = [(text, repaired) for text in beyond_ascii if (repaired := _repaired(text)) is not None]
+    if len(wrong) > 20 and len(wrong) > 0.2 * len(beyond_ascii):
+        seen, meant = wrong[0]
+        raise XsearchError(
+            f"{where}: {len(wrong)} of {len(beyond_ascii)} texts beyond ASCII are UTF-8 that was read in another "
+            f"encoding ({seen[:40]!r} is {meant[:40]!r}); read the original as UTF-8 and write the file again"
+        )
+
+
+def _repaired(text: str) -> str | None:
+    for encoding in ("cp1252", "latin-1"):
+        try:
+            repaired = text.encode(encoding).decode("utf-8")
+        except UnicodeError:
+            continue
+        return repaired if repaired != text else None
+    return None
+
+
+def _named_after(column: str, language: str) -> bool:
+    known = resolve(language)
+    words = set(re.split(r"[^a-z]+", column.lower()))
+    return not words.isdisjoint({known.code, known.iso639_3, known.name.lower()})
+
+
+def _is_reversed(left: Sequence[str], right: Sequence[str], language: str) -> bool:
+    """Whether the texts on the right are English far more often than those on the left."""
+    english = [sum(_is_english(text, language) for text in side) for side in (left, right)]
+    return english[1] > 2 * english[0] + 5
+
+
+def _is_english(text: str, language: str) -> bool:
+    try:
+        return bool(text.strip()) and detect(text, ["en", language]).code == "en"
+    except LanguageError:  # clearly neither
+        return False

@@ -1,0 +1,39 @@
+"""What the steps of one language's training share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from tokenizers import Tokenizer
+
+from train.base import Base
+from train.data import TrainingData
+from train.log import Log
+from train.recipe import Recipe
+from train.sequences import Ids, tokenise
+from train.student import Student
+from train.teacher import Teacher
+
+
+@dataclass(frozen=True)
+class Run:
+    """A language's data, recipe, student and teacher; `folder` keeps checkpoints, results and the log."""
+
+    data: TrainingData
+    recipe: Recipe
+    base: Base
+    teacher: Teacher
+    tokenizer: Tokenizer
+    student: Student
+    folder: Path
+    log: Log
+
+    @property
+    def max_length(self) -> int:
+        """Tokens that a text is cut to: the recipe's, if the base has that many positions."""
+        return min(self.recipe.max_length, self.base.positions)
+
+    def token_ids(self, texts: list[str]) -> list[Ids]:
+        """Token ids of texts of the language, cut to the maximum length."""
+        return tokenise(self.tokenizer, texts, self.max_length)
