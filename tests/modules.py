@@ -65,18 +65,30 @@ def tiny_module(
         max_length=max_length,
         prefix=prefix,
         lora=Lora(rank=4, alpha=8, targets=LORA_TARGETS) if lora else None,
-        adapter=Adapter("parallel", bottleneck=hidden_size // 2, scaling=4.0, activation="gelu") if adapter else None,
+        adapter=Adapter("parallel", bottleneck=hidden_size // 2, scaling=4.0, activation="gelu")
+        if adapter
+        else None,
     )
     names = list(plugin_tensors(config)) + ([] if base is not None else list(body_tensors(config)))
     tensors = {name: _random(rng, name, shape) for name, shape in names}
     tensors[TABLE] = rng.normal(0, 1, (config.architecture.vocab_size, hidden_size)).astype(np.float32)
-    return write_module(folder / language, config, tensors, tokenizer, f"# {config.name}, a tiny random module\n")
+    return write_module(
+        folder / language, config, tensors, tokenizer, f"# {config.name}, a tiny random module\n"
+    )
 
 
 def tiny_tokenizer(words: Sequence[str]) -> str:
     """A WordPiece tokenizer (as JSON) that knows `words` and their characters."""
     characters = sorted({character for word in words for character in word})
-    pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *dict.fromkeys(words), *characters, *(f"##{c}" for c in characters)]
+    pieces = [
+        "[PAD]",
+        "[UNK]",
+        "[CLS]",
+        "[SEP]",
+        *dict.fromkeys(words),
+        *characters,
+        *(f"##{c}" for c in characters),
+    ]
     vocabulary = {piece: index for index, piece in enumerate(dict.fromkeys(pieces))}
     special = [
         {"id": vocabulary[token], "content": token, "single_word": False, "lstrip": False, "rstrip": False,
@@ -106,7 +118,8 @@ def tiny_tokenizer(words: Sequence[str]) -> str:
                 ],
                 "pair": [{"Sequence": {"id": "A", "type_id": 0}}, {"Sequence": {"id": "B", "type_id": 1}}],
                 "special_tokens": {
-                    token: {"id": token, "ids": [vocabulary[token]], "tokens": [token]} for token in ("[CLS]", "[SEP]")
+                    token: {"id": token, "ids": [vocabulary[token]], "tokens": [token]}
+                    for token in ("[CLS]", "[SEP]")
                 },
             },
             "decoder": {"type": "WordPiece", "prefix": "##", "cleanup": True},

@@ -125,6 +125,8 @@ def _plane(vectors: NDArray[np.float32], seed: int) -> NDArray[np.float32]:
     reduced: Any = PCA(min(_COMPONENTS, count - 1, dimension), random_state=seed).fit_transform(vectors)
     perplexity = min(30.0, (count - 1) / 3)
     start = reduced[:, :2] / max(float(reduced[:, 0].std()), 1e-9) * 1e-4
-    places = TSNE(2, perplexity=perplexity, init=start, max_iter=_ITERATIONS, random_state=seed).fit_transform(reduced)
+    places = TSNE(
+        2, perplexity=perplexity, init=start, max_iter=_ITERATIONS, random_state=seed
+    ).fit_transform(reduced)
     places = places - places.mean(axis=0)
     return np.asarray(places / max(float(places.std()), 1e-9), np.float32)
