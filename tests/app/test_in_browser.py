@@ -7,12 +7,17 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from playwright.sync_api import expect
 
 from tests.app.browser import FLAGS, PATIENCE, chromium, served, settled
 from tests.app.conftest import HOSTILE, damage
 
 sync_api = pytest.importorskip("playwright.sync_api")
-pytestmark = pytest.mark.skipif(chromium() is None, reason="no Chromium here; `make chromium` installs it")
+pytestmark = [
+    pytest.mark.skipif(chromium() is None, reason="no Chromium here; `make chromium` installs it"),
+    # A page and a browser share the machine with whatever else runs there: a step that came too late is tried again.
+    pytest.mark.flaky(reruns=2),
+]
 
 QUERY = "saanko itse sahata naapurin puolelta pihalle kasvavat oksat"
 
@@ -107,8 +112,9 @@ def test_a_filter_narrows_the_hits(tab):
     page.get_by_role("option", name="travel").click()
     page.wait_for_url("**f_topic=travel**")
     settled(page)
-    assert hits(page).count() > 0
-    assert all("travel" in text for text in page.locator("article.hit footer").all_inner_texts())
+    footers = page.locator("article.hit footer")
+    expect(footers.filter(has_not_text="travel")).to_have_count(0)
+    assert footers.count() > 0
 
 
 def test_words_and_more_like_this(tab):
@@ -134,11 +140,16 @@ def test_one_query_in_several_languages(tab):
 
 def test_a_question_is_answered(tab):
     page = tab("questions")
-    page.get_by_label("Passage", exact=True).fill("The old dog ran to the river.")
-    page.get_by_label("Question", exact=True).fill("Where did the dog run?")
-    page.get_by_label("A", exact=True).fill("to the river")
-    page.get_by_label("B", exact=True).fill("to the house")
-    page.get_by_label("B", exact=True).press("Enter")
+    answers = {
+        "Passage": "The old dog ran to the river.",
+        "Question": "Where did the dog run?",
+        "A": "to the river",
+        "B": "to the house",
+    }
+    for label, text in answers.items():
+        page.get_by_label(label, exact=True).fill(text)
+        page.get_by_label(label, exact=True).press("Tab")
+        settled(page)
     page.locator(".option.chosen").wait_for()
     assert page.locator(".option").count() == 2
     assert page.get_by_text("Margin").is_visible()
