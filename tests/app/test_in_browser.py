@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from playwright.sync_api import expect
 
 from tests.app.browser import FLAGS, PATIENCE, chromium, served, settled
 from tests.app.conftest import HOSTILE, damage
@@ -113,7 +112,7 @@ def test_a_filter_narrows_the_hits(tab):
     page.wait_for_url("**f_topic=travel**")
     settled(page)
     footers = page.locator("article.hit footer")
-    expect(footers.filter(has_not_text="travel")).to_have_count(0)
+    sync_api.expect(footers.filter(has_not_text="travel")).to_have_count(0)
     assert footers.count() > 0
 
 
