@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from safetensors.numpy import load_file, save_file
 
 from tests.modules import WORDS, tiny_module
-from xsearch.encoder import Encoder, Module, available_modules, calibrate_module, prepared
-from xsearch.encoder.calibration import CALIBRATION_FILE
+from xsearch.encoder import Encoder, Module, available_modules, calibrate_module, making
+from xsearch.encoder.module import CALIBRATION_FILE
 from xsearch.encoder.quantisation import (
     Observed,
     absorbed,
@@ -107,7 +107,7 @@ def test_calibrating_without_texts_is_refused(module: Module) -> None:
 
 def test_the_rounded_form_is_made_once(module: Module, monkeypatch: pytest.MonkeyPatch) -> None:
     first = Encoder(module.path).encode(TEXTS)
-    monkeypatch.setattr(prepared, "int8_graph", lambda *_: pytest.fail("made twice"))
+    monkeypatch.setattr(making, "int8_graph", lambda *_: pytest.fail("made twice"))
 
     assert np.array_equal(Encoder(module.path).encode(TEXTS), first)
 
@@ -152,7 +152,7 @@ def test_weights_changed_behind_the_cache_are_noticed(module: Module) -> None:
 
 @pytest.mark.parametrize("language", sorted(available_modules()))
 def test_shipped_modules_are_calibrated_and_stay_close(language: str) -> None:
-    texts = list(prepared._PROBE)
+    texts = list(making.PROBE)
 
     rounded, exact = Encoder(language).encode(texts), Encoder(language, precision="float32").encode(texts)
 

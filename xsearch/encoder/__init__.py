@@ -1,11 +1,18 @@
 """Language modules and the encoder that runs them. Importing this imports no runtime; using it does."""
 
-from xsearch.encoder.calibration import calibrate_module
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from xsearch.encoder.config import Adapter, Architecture, BaseReference, Lora, ModuleConfig
 from xsearch.encoder.encoder import Encoder, TokenVectors, encoder_for
 from xsearch.encoder.installed import available_modules, find_module
 from xsearch.encoder.module import Module, load_module
-from xsearch.encoder.writing import write_module
+
+if TYPE_CHECKING:
+    from xsearch.encoder.calibration import calibrate_module
+    from xsearch.encoder.writing import write_module
 
 __all__ = [
     "Adapter",
@@ -23,3 +30,12 @@ __all__ = [
     "load_module",
     "write_module",
 ]
+
+# What only training calls, and a question should not wait for.
+_ON_DEMAND = {"calibrate_module": "calibration", "write_module": "writing"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _ON_DEMAND:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_ON_DEMAND[name]}"), name)

@@ -19,15 +19,13 @@ from xsearch.encoder.batching import batches
 from xsearch.encoder.config import Architecture, ModuleConfig
 from xsearch.encoder.graph import SITES, float_graph
 from xsearch.encoder.installed import find_base
-from xsearch.encoder.module import Module, load_module, read_bounded
+from xsearch.encoder.module import CALIBRATION_FILE, MAX_CALIBRATION_BYTES, Module, load_module, read_bounded
 from xsearch.encoder.quantisation import Observed
 from xsearch.encoder.runtime import OnnxSession
 from xsearch.encoder.tokenisation import Tokeniser
 from xsearch.encoder.weights import compose
 from xsearch.errors import ModuleError
 
-CALIBRATION_FILE = "calibration.safetensors"
-_MAX_BYTES = 64 << 20
 _MADE_FOR = "content_hash"
 
 Ranges = dict[tuple[int, str], Observed]
@@ -47,7 +45,7 @@ def calibrate_module(path: str | Path, texts: Sequence[str]) -> None:
         raise ModuleError(f"{path}: calibration needs texts of the module's language, none were given")
     module = load_module(path)
     tensors = {}
-    for space in graph_spaces(module.config):
+    for space in module.config.graph_spaces:
         for (layer, site), seen in observe(module, space, texts).items():
             tensors[f"{space}.{layer}.{site}"] = np.stack([seen.low, seen.high, seen.mean]).astype(np.float16)
     data = save(tensors, metadata={_MADE_FOR: module.content_hash})
@@ -58,11 +56,6 @@ def calibrate_module(path: str | Path, texts: Sequence[str]) -> None:
         Path(file.name).replace(module.path / CALIBRATION_FILE)
     except OSError as error:
         raise ModuleError(f"{module.path} cannot be written: {error.strerror or error}") from error
-
-
-def graph_spaces(config: ModuleConfig) -> tuple[str, ...]:
-    """The spaces that have weights of their own: both, or only "native" where there is no adapter."""
-    return ("native",) if config.adapter is None else tuple(config.spaces)
 
 
 def observe(module: Module, space: str, texts: Sequence[str]) -> Ranges:
@@ -93,7 +86,7 @@ def read_calibration(module: Module, space: str) -> Ranges | None:
     path = module.path / CALIBRATION_FILE
     if not path.is_file():
         return None
-    read_bounded(path, _MAX_BYTES)
+    read_bounded(path, MAX_CALIBRATION_BYTES)
     ranges = {}
     try:
         with safe_open(path, framework="np") as file:

@@ -92,6 +92,11 @@ class ModuleConfig:
     provenance: Mapping[str, Any] = field(default_factory=dict)
     scores: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def graph_spaces(self) -> tuple[str, ...]:
+        """The spaces that have weights of their own: both, or only "native" where there is no adapter."""
+        return ("native",) if self.adapter is None else self.spaces
+
     def to_json(self) -> dict[str, Any]:
         """The object that stands in `config.json`, without its content hash."""
         return {"format": FORMAT, **asdict(self)}

@@ -27,7 +27,9 @@ CONFIG_FILE = "config.json"
 TOKENIZER_FILE = "tokenizer.json"
 WEIGHTS_FILE = "model.safetensors"
 CARD_FILE = "README.md"
+CALIBRATION_FILE = "calibration.safetensors"  # optional, and no part of the content hash
 
+MAX_CALIBRATION_BYTES = 64 << 20
 _MAX_CONFIG_BYTES = 1 << 20
 _MAX_TOKENIZER_BYTES = 64 << 20
 _MAX_HEADER_BYTES = 8 << 20

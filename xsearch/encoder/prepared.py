@@ -1,47 +1,19 @@
-"""From a module to something that runs: the 8-bit graph where the module is calibrated, float32 otherwise."""
+"""From a module to something that runs on a CPU: opened from the cache, or made from the weights.
+
+Only what opens is imported here; making is in `xsearch.encoder.making`, which one question seldom needs.
+"""
 
 from __future__ import annotations
 
 import hashlib
-import logging
-
-import numpy as np
 
 from xsearch.encoder import cache
-from xsearch.encoder.calibration import CALIBRATION_FILE, graph_spaces, read_calibration
-from xsearch.encoder.graph import float_graph
-from xsearch.encoder.installed import find_base
-from xsearch.encoder.int8_graph import int8_graph
-from xsearch.encoder.module import Module
+from xsearch.encoder.module import CALIBRATION_FILE, MAX_CALIBRATION_BYTES, Module, read_bounded
 from xsearch.encoder.runtime import CpuRuntime, OnnxSession
 from xsearch.encoder.tokenisation import Tokeniser
-from xsearch.encoder.weights import Body, compose
-from xsearch.errors import ModuleError
-
-_logger = logging.getLogger(__name__)
 
 # Part of the name of what is cached: raise it when the 8-bit graph changes.
 _GRAPH_VERSION = 1
-# Sound modules reach .998 and more on the sentences below.
-_MINIMUM_COSINE = 0.99
-# One sentence in each of many languages: whatever the module reads is among them, the rest are unknown words.
-_PROBE = (
-    "The ferry to the island leaves every morning at eight.",
-    "How do I get rust stains out of a white shirt?",
-    "Lautta saareen lähtee joka aamu kahdeksalta, paitsi sunnuntaisin.",
-    "Die Bibliothek bleibt wegen Bauarbeiten bis Ende März geschlossen.",
-    "Le marché aux poissons ouvre avant le lever du soleil.",
-    "La abuela guarda las recetas en una caja de hojalata.",
-    "Bahçedeki kiraz ağacı bu yıl erken çiçek açtı.",
-    "Поезд на север опоздал из-за сильного снегопада.",
-    "يفتح السوق القديم أبوابه كل يوم جمعة.",
-    "नदी के किनारे बच्चे पतंग उड़ा रहे थे।",
-    "这座桥是在一百年前用石头建成的。",
-    "새로 생긴 도서관은 저녁 아홉 시까지 문을 연다.",
-    "నది ఒడ్డున పిల్లలు ఆడుకుంటున్నారు.",
-    "ልጆቹ በወንዙ ዳር ይጫወታሉ።",
-    "Watoto wanacheza mpira karibu na mto kila jioni.",
-)
 
 
 def cpu_runtime(
@@ -52,9 +24,11 @@ def cpu_runtime(
     Raises:
         ModuleError: the module or its base is damaged or missing.
     """
-    space = space if space in graph_spaces(module.config) else "native"
+    space = space if space in module.config.graph_spaces else "native"
     if precision == "float32":
-        return CpuRuntime(OnnxSession(float_graph(_body(module, space))), module.table, threads)
+        from xsearch.encoder.making import exact_session
+
+        return CpuRuntime(exact_session(module, space), module.table, threads)
     name = _cached_name(module, space)
     path = cache.find_model(name)
     if path is not None:
@@ -62,62 +36,17 @@ def cpu_runtime(
             module.verify()
             cache.remember_verified(module)
         return CpuRuntime(OnnxSession(path), module.table, threads)
-    return CpuRuntime(_prepare(module, space, tokeniser, name), module.table, threads)
+    from xsearch.encoder.making import best_session
 
-
-def _prepare(module: Module, space: str, tokeniser: Tokeniser, name: str) -> OnnxSession:
-    body = _body(module, space)
-    exact = OnnxSession(float_graph(body))
-    ranges = read_calibration(module, space)
-    if ranges is None:
-        return exact
-    model = int8_graph(body, ranges)
-    rounded = OnnxSession(model)
-    cosine = _agreement(exact, rounded, module, tokeniser)
-    if not cosine >= _MINIMUM_COSINE:
-        _logger.warning(
-            "the %s module loses too much by 8-bit rounding (mean cosine %.4f to float32, at least %.2f is wanted), "
-            "so it runs in float32 at half the speed; calibrate it again",
-            module.config.language,
-            cosine,
-            _MINIMUM_COSINE,
-        )
-        return exact
-    cache.store_model(name, model)
-    cache.remember_verified(module)
-    return rounded
-
-
-def _agreement(exact: OnnxSession, rounded: OnnxSession, module: Module, tokeniser: Tokeniser) -> float:
-    """Mean cosine between the two forms' vectors of the probe."""
-    cosines = []
-    for ids in tokeniser.ids(_PROBE):
-        embeddings = module.table.rows(ids[None])
-        ours, theirs = (session.run(["sentence"], embeddings)[0] for session in (rounded, exact))
-        cosines.append(float((ours * theirs).sum()))
-    return float(np.mean(cosines))
-
-
-def _body(module: Module, space: str) -> Body:
-    base = find_base(module)
-    for part in (module, base):
-        if part is not None:
-            part.verify()
-    return compose(module, base, space)
+    return CpuRuntime(best_session(module, space, tokeniser, name), module.table, threads)
 
 
 def _cached_name(module: Module, space: str) -> str:
     """A file name made of everything that the 8-bit form depends on."""
     import onnxruntime
 
-    try:
-        calibration = (module.path / CALIBRATION_FILE).read_bytes()
-    except FileNotFoundError:
-        calibration = b""
-    except OSError as error:
-        raise ModuleError(
-            f"{module.path / CALIBRATION_FILE} cannot be read: {error.strerror or error}"
-        ) from error
+    path = module.path / CALIBRATION_FILE
+    calibration = read_bounded(path, MAX_CALIBRATION_BYTES) if path.is_file() else b""
     settings = f"{_GRAPH_VERSION} {onnxruntime.__version__} {hashlib.sha256(calibration).hexdigest()}"
     digest = hashlib.sha256(settings.encode()).hexdigest()
     return f"{module.config.language}-{space}-{module.content_hash[:20]}-{digest[:12]}"
