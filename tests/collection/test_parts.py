@@ -155,7 +155,7 @@ def test_opening_maps_the_index_and_reads_no_vector(tmp_path):
     collection = create(tmp_path / "c")
     add(collection, 0, ROWS)
     opened = Collection.open(collection.path)
-    segment = opened._snapshot.segments[0]
+    segment = opened._view.snapshot.segments[0]
     assert not segment.vectors["shared"].flags.owndata
     assert not segment.keys.flags.owndata
 

@@ -57,7 +57,7 @@ def test_the_margin_recovers_what_a_hub_took():
 
 
 def test_arrays_that_do_not_match_are_refused():
-    with pytest.raises(ValueError, match="expected two of the same shape"):
+    with pytest.raises(ValueError, match="expected two of one shape"):
         bitext_accuracy(unit(1, 3), unit(1, 4))
 
 
