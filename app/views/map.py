@@ -20,7 +20,7 @@ from xsearch.search.projection import Projection
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-_MOST_GROUPS = 12
+_MOST_GROUPS = 10  # as many as Streamlit has colours for
 _REST = ("others", "none")
 _MOST_LISTED = 30
 _HITS = 10
@@ -142,7 +142,7 @@ def _points(
 
 
 def _groups(values: list[Any]) -> dict[str, list[int]]:
-    """The rows by value, the most frequent values first; what is beyond the twelfth goes together."""
+    """The rows by value, the most frequent values first; what is beyond the tenth goes together."""
     rows: dict[str, list[int]] = {}
     for row, value in enumerate(values):
         rows.setdefault("none" if value is None else str(value), []).append(row)
