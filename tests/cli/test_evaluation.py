@@ -1,5 +1,7 @@
 import json
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from tests.cli.conftest import refusal
@@ -7,8 +9,12 @@ from tests.cli.conftest import refusal
 WORDS = ["kissa", "koira", "talo", "joki", "talvi", "kesä", "järvi", "metsä", "leipä", "maito"]
 
 
+def write_parquet(path, rows):
+    pq.write_table(pa.Table.from_pylist(rows), path)
+
+
 @pytest.fixture
-def data(tmp_path, write):
+def data(tmp_path):
     """Finnish and English SemRel and Tatoeba in the layouts of the published sets."""
     folder = tmp_path / "data"
     folder.mkdir()
@@ -58,6 +64,15 @@ def test_centring_measures_pairs_of_languages_again(run, data):
     assert result.exit_code == 0, result.output
     variants = [score["variant"] for score in json.loads(result.stdout)["scores"]]
     assert variants == ["", "", "centred on en", "centred on en"]
+
+
+def test_a_bonus_measures_mixed_pools_again(run, data):
+    rows = [{"en": f"kissa ja {word}", "xx": f"{word} on kissa"} for word in WORDS]
+    write_parquet(data / "en-fi-long.parquet", rows)
+    result = run("eval", "retrieval", "--lang", "fi", "--data", data, "--bonus", "0.05")
+    assert result.exit_code == 0, result.output
+    found = [(score["subset"], score["variant"]) for score in json.loads(result.stdout)["scores"]]
+    assert found[-2:] == [("en-fi mixed pool", "bonus 0.05"), ("fi-en mixed pool", "bonus 0.05")]
 
 
 def test_a_limit_and_a_seed_are_part_of_the_result(run, data):

@@ -99,6 +99,11 @@ def evaluate() -> None:
     "--centre-on", help="Put this language's mean in the place of the others' instead of the origin."
 )
 @click.option(
+    "--bonus",
+    type=click.FloatRange(0, 1),
+    help="Measure mixed pools again with this added to the cosine of documents in other languages.",
+)
+@click.option(
     "-o", "--output", type=click.Path(path_type=Path), help="Write the results here instead of stdout."
 )
 @SKIP_INVALID
@@ -119,6 +124,7 @@ def run(
     document_lang: str | None,
     centre: Path | None,
     centre_on: str | None,
+    bonus: float | None,
     output: Path | None,
     skip_invalid: bool,
     device: str,
@@ -148,6 +154,8 @@ def run(
         scores = plain.measure(tasks)
         if centre is not None:
             scores += _centred(plain, cached, centre, centre_on, tasks, scores)
+        if bonus is not None:
+            scores += _with_bonus(plain, bonus)
     results = _results(encoder, scores, plain.notices, settings)
     for score in scores:
         notice(_line(score))
@@ -180,6 +188,15 @@ def _centred(
     variant = f"centred on {pivot}" if pivot else "centred"
     again = replace(plain, encoder=centred, variant=variant, notices=[])
     return [score for score in again.measure(tasks) if len(set(score.label.langs)) > 1]
+
+
+def _with_bonus(plain: Run, bonus: float) -> list[Score]:
+    """The scores of mixed pools once more, with a bonus for documents in other languages than the query's."""
+    from xsearch.evaluation.retrieval import MIXED
+
+    settings = replace(plain.settings, bonus=bonus)
+    again = replace(plain, settings=settings, variant=f"bonus {bonus:g}", notices=[])
+    return [score for score in again.measure(["retrieval"]) if MIXED in score.label.subset]
 
 
 def _results(

@@ -21,13 +21,17 @@ SpaceChoice = Literal["auto", "native", "shared", "both"]
 
 @dataclass(frozen=True)
 class Settings:
-    """How to measure. `limit` takes a random sample of each set, the same for every encoder."""
+    """How to measure. `limit` takes a random sample of each set, the same for every encoder.
+
+    `bonus` is added to the cosine of documents in other languages than the query's, in pools of several.
+    """
 
     space: SpaceChoice = "auto"
     limit: int | None = None
     seed: int = 0
     resamples: int = 1000
     long_passages: LongPassages = "whole"
+    bonus: float = 0.0
 
 
 def spaces_for(langs: tuple[str, ...], settings: Settings, encoder: SentenceEncoder) -> tuple[str, ...]:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 from xsearch.evaluation.anchors import Anchors
 from xsearch.evaluation.metrics import Interval
 from xsearch.evaluation.results import Label, Results, Score
+from xsearch.evaluation.retrieval import MIXED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-MIXED = " mixed pool"
 NOTHING = "–"
 
 
@@ -65,7 +65,7 @@ def _scores(runs: Sequence[Results], anchors: Anchors | None, models: Sequence[s
     header = ["task", "set", "subset", "space", "n", "metric", *(run.encoder for run in runs), *models]
     rows: list[list[str]] = []
     group: list[tuple[list[float | None], str]] = []
-    labels = [label for label in by_label if not label.subset.endswith(MIXED)]
+    labels = [label for label in by_label if MIXED not in label.subset]
     for position, label in enumerate(labels):
         scores = by_label[label]
         some = next(iter(scores.values()))
@@ -137,28 +137,30 @@ def _margins(runs: Sequence[Results]) -> str:
 
 
 def _bias(runs: Sequence[Results]) -> str:
-    """Each mixed pool beside the pool of the answer's language alone, before and after centring."""
+    """Each mixed pool beside the pool of the answer's language alone, as encoded and corrected."""
     rows: list[tuple[str, ...]] = []
     for run in runs:
         by_label = {score.label: score for score in run.scores}
         for label, mixed in by_label.items():
-            if not label.subset.endswith(MIXED):
+            if MIXED not in label.subset:
                 continue
-            alone = by_label.get(replace(label, subset=label.subset.removesuffix(MIXED)))
+            plain = replace(label, subset=label.subset.split(MIXED)[0])
+            alone = by_label.get(plain) or by_label.get(replace(plain, variant=""))
             rows.append(
                 (
                     _set_name(replace(label, variant="")),
                     "-".join(label.langs),
+                    label.subset.partition(" with ")[2] or label.langs[0],
                     run.encoder,
                     label.variant or "as encoded",
                     *_pair(alone, mixed, "ndcg@10"),
                     *_pair(alone, mixed, "recall@1"),
-                    hundredths(mixed.metrics["lost_to_query_language"]),
+                    hundredths(mixed.metrics["lost"]),
                 )
             )
     header = (
-        "set", "query-answer", "encoder", "vectors", "nDCG@10 in the answer's language", "nDCG@10 in both",
-        "recall@1 in the answer's language", "recall@1 in both", "% of queries that lose their answer",
+        "set", "query-answer", "mixed with", "encoder", "vectors", "nDCG@10 alone", "nDCG@10 mixed",
+        "recall@1 alone", "recall@1 mixed", "% of answers lost",
     )  # fmt: skip
     return markdown_table(header, sorted(rows)) if rows else ""
 

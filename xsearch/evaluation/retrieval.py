@@ -1,9 +1,10 @@
 """Retrieval: does the query find its documents, within a language, across two, and in a pool of both?
 
-The pool of both languages exposes language bias. It holds all documents in the answer's language and, in
-the query's own language, all but the right ones, so that only the answer's language can answer. Whatever is
-lost against the pool of the answer's language alone is lost to documents that are wrong but in the query's
-language.
+A pool of two languages exposes language bias. It holds all documents in the answer's language and, in the
+other one, all but the right ones, so that only the answer's language can answer. Where the other language is
+the query's own, whatever is lost against the answer's language alone is lost to documents that are wrong but
+in the query's language. Where the query and its answer share a language, the loss is the price of removing
+such a bias by a bonus for documents in other languages than the query's.
 """
 
 from __future__ import annotations
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from xsearch.evaluation.datasets import RetrievalSet
     from xsearch.evaluation.results import Score
     from xsearch.qa.sentence_encoder import SentenceEncoder
+
+MIXED = " mixed pool"
+"""What the subset of a mixed pool says after its direction."""
 
 DEPTH = 100
 """How many documents are ranked for a query; the deepest metric is recall@100."""
@@ -61,30 +65,47 @@ def measure_retrieval(
         subset = query_lang if query_lang == document_lang else "-".join(langs)
         for space in spaces_for(langs, settings, encoder):
             label = replace(set_label, subset=subset, langs=langs, space=space)
-            yield _measure(encoder, data, label, settings, mixed=False)
-        if query_lang != document_lang and query_lang in data.documents:
-            label = replace(set_label, subset=f"{subset} mixed pool", langs=langs, space="shared")
-            yield _measure(encoder, data, label, settings, mixed=True)
+            yield _measure(encoder, data, label, settings, (document_lang,))
+        for other in _other_languages(langs, data, directions):
+            name = f"{subset}{MIXED}" if other == query_lang else f"{subset}{MIXED} with {other}"
+            label = replace(set_label, subset=name, langs=langs, space="shared")
+            yield _measure(encoder, data, label, settings, (document_lang, other))
+
+
+def _other_languages(
+    langs: tuple[str, ...], data: RetrievalSet, directions: Sequence[tuple[str, ...]]
+) -> list[str]:
+    """The languages to mix with the answer's: the query's, or if that is the same, each of the others."""
+    query_lang, document_lang = langs
+    if query_lang != document_lang:
+        return [query_lang] if query_lang in data.documents else []
+    return [lang for lang in data.documents if lang != query_lang and (query_lang, lang) in directions]
 
 
 def _measure(
-    encoder: SentenceEncoder, data: RetrievalSet, label: Label, settings: Settings, *, mixed: bool
+    encoder: SentenceEncoder,
+    data: RetrievalSet,
+    label: Label,
+    settings: Settings,
+    pool_langs: tuple[str, ...],
 ) -> Score:
+    """The score in a pool of these languages, the first of which has the answers."""
     query_lang, document_lang = label.langs
     query_ids = _answerable(data, query_lang, document_lang)
     query_ids = [query_ids[row] for row in sample(len(query_ids), settings.limit, settings.seed)]
     texts = [data.queries[query_lang][query_id] for query_id in query_ids]
     queries = encoder.encode(texts, lang=query_lang, space=label.space, role="query")
-    langs = (document_lang, query_lang) if mixed else (document_lang,)
     wanted = {document_id for query_id in query_ids for document_id in data.relevant[query_id]}
-    pool = _pool(encoder, {lang: _documents(data, lang, wanted, settings) for lang in langs}, label.space)
-    ranked, lost = _rank(queries, query_ids, pool, data.relevant, document_lang)
+    documents = {lang: _documents(data, lang, wanted, settings) for lang in pool_langs}
+    pool = _pool(encoder, documents, label.space)
+    bonus = np.where(pool.langs == query_lang, 0, settings.bonus).astype(np.float32)
+    ranked, lost = _rank(queries, query_ids, pool, data.relevant, document_lang, bonus)
     relevant = {query_id: data.relevant[query_id] for query_id in query_ids}
     metrics = retrieval_metrics(relevant, ranked)
     items = Items(metrics["ndcg@10"], np.array([len(text) for text in texts], dtype=np.int64))
     summary = {name: float(values.mean()) for name, values in metrics.items()}
-    if mixed:
-        summary["lost_to_query_language"] = lost
+    if len(pool_langs) > 1:
+        summary["lost"] = lost
     return make_score(label, items, data.provenance, settings, summary, main="ndcg@10")
 
 
@@ -132,8 +153,9 @@ def _rank(
     pool: _Pool,
     relevant: Mapping[str, Mapping[str, int]],
     answer_lang: str,
+    bonus: NDArray[np.float32],
 ) -> tuple[dict[str, dict[str, float]], float]:
-    """The best documents of each query, and the share of answers lost to the query's language.
+    """The best documents of each query, and the share of answers lost to the other language.
 
     In any language but the answer's, the right documents are taken out of the pool. An answer is lost when
     it is first among the documents of its own language but not in the pool.
@@ -144,7 +166,7 @@ def _rank(
     ranked: dict[str, dict[str, float]] = {}
     lost = 0
     for start in range(0, len(query_ids), _BLOCK):
-        similarity = queries[start : start + _BLOCK] @ pool.vectors.T
+        similarity = queries[start : start + _BLOCK] @ pool.vectors.T + bonus
         for query_id, row in zip(query_ids[start : start + _BLOCK], similarity, strict=True):
             row[
                 [others[document_id] for document_id in relevant[query_id] if document_id in others]
