@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from tests.stored import clustered_vectors, create, nearest
+from tests.stored import clustered_vectors, create, nearest, random_vectors
 from xsearch.collection import Collection, IndexSettings
 from xsearch.collection.maintenance import segments_to_merge
+from xsearch.errors import QueryError
 
 ROWS = 1500
 VECTORS = clustered_vectors(ROWS)
@@ -175,3 +176,26 @@ def test_opening_maps_the_index_and_reads_no_vector(tmp_path):
 )
 def test_segments_are_merged_by_eights(rows, count):
     assert segments_to_merge(rows) == count
+
+
+def test_recall_is_measured_again_and_a_drop_is_noticed(tmp_path):
+    collection = create(tmp_path / "c", settings=IndexSettings("IVF16,SQ8"))
+    ids = [str(number) for number in range(800)]
+    collection.add(ids, ["t"] * 800, lang="fi", vectors={"shared": random_vectors(800)})
+    recall = collection.measure_recall()
+    assert recall.probes == 100
+    assert recall.built == collection.info().parts[0].index.recall_at_10
+    assert recall.now == pytest.approx(recall.built, abs=0.05)
+    assert not recall.has_dropped
+    collection._view.snapshot.parts[0]._indexes["shared"]._index.nprobe = 1
+    assert collection.measure_recall().has_dropped
+    with pytest.raises(QueryError, match="native space is not indexed"):
+        collection.measure_recall("native")
+
+
+def test_recall_of_a_collection_without_an_index_is_perfect(tmp_path):
+    collection = create(tmp_path / "c")
+    assert collection.measure_recall().now == 1
+    add(collection, 0, 50)
+    assert collection.measure_recall().now == 1
+    assert collection.measure_recall().built == 1

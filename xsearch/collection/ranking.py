@@ -46,17 +46,17 @@ def rank(
         return [Ranking(np.empty(0, np.int64), np.empty(0, np.float32)) for _ in queries]
     limit = max(EXACT_SURVIVORS, snapshot.manifest.count // 50)
     if allowed is not None and len(allowed) <= limit:
-        return _rank_exactly(snapshot, space, queries, wanted, allowed, 0)
+        return rank_exactly(snapshot, space, queries, wanted, allowed)
     found = [
         _from_part(snapshot, index, space, queries, wanted, allowed) for index in range(len(snapshot.parts))
     ]
-    rest = _rank_exactly(snapshot, space, queries, wanted, allowed, snapshot.manifest.covered)
+    rest = rank_exactly(snapshot, space, queries, wanted, allowed, snapshot.manifest.covered)
     rankings = []
     for which, query in enumerate(queries):
         keys = np.concatenate([candidates[which] for candidates in found]) if found else np.empty(0, np.int64)
         ranking = _best(rescore(snapshot, space, query, keys[keys >= 0]), rest[which], wanted)
         if len(ranking.keys) < wanted:
-            ranking = _rank_exactly(snapshot, space, query[None], wanted, allowed, 0)[0]
+            ranking = rank_exactly(snapshot, space, query[None], wanted, allowed)[0]
         rankings.append(ranking)
     return rankings
 
@@ -101,15 +101,15 @@ def _from_part(
     return part.search(space, queries, k, mask)
 
 
-def _rank_exactly(
+def rank_exactly(
     snapshot: Snapshot,
     space: str,
     queries: NDArray[np.float32],
     k: int,
-    allowed: NDArray[np.int64] | None,
-    first_key: int,
+    allowed: NDArray[np.int64] | None = None,
+    first_key: int = 0,
 ) -> list[Ranking]:
-    """The k best of the documents with keys from `first_key` on, by looking at every one of them."""
+    """Like `rank`, over the documents with keys from `first_key` on, by looking at every one of them."""
     nothing = Ranking(np.empty(0, np.int64), np.empty(0, np.float32))
     rankings = [nothing] * len(queries)
     for segment in snapshot.segments:

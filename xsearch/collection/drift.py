@@ -1,0 +1,61 @@
+"""Whether the indexes still find what they found when they were built.
+
+Documents that come later get parts of their own, and deleted ones are masked, so an index is never stretched over data
+that it was not made for. What can still go wrong is measured instead of argued about: a sample of the living
+documents is asked for its neighbours, exactly and through the indexes.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xsearch.collection.ranking import rank, rank_exactly
+from xsearch.collection.snapshot import Snapshot
+
+_K = 10
+_SEED = 7
+
+
+@dataclass(frozen=True)
+class Recall:
+    """recall@10 of a space now, over `probes` of the documents (each for the others), and as it was measured when
+    the indexes were built (weighted by their documents; 1 where all search is exact).
+    """
+
+    space: str
+    probes: int
+    now: float
+    built: float
+
+    @property
+    def has_dropped(self) -> bool:
+        """Whether so much was lost that compacting is advised."""
+        return self.now < self.built - 0.03
+
+
+def measure_recall(snapshot: Snapshot, space: str, probes: int = 100) -> Recall:
+    """Compare the indexes with exact search, which looks at every document once for each probe."""
+    chosen = _sample(snapshot, probes)
+    queries = np.empty((len(chosen), snapshot.manifest.dimension), np.float32)
+    for segment, rows, places in snapshot.locate(chosen):
+        queries[places] = segment.vectors[space][rows]
+    found = rank(snapshot, space, queries, _K + 1)
+    true = rank_exactly(snapshot, space, queries, _K + 1)
+    shares = [
+        # every probe finds itself, which says nothing
+        (len(np.intersect1d(a.keys, b.keys)) - 1) / max(len(b.keys) - 1, 1)
+        for a, b in zip(found, true, strict=True)
+    ]
+    parts = snapshot.manifest.parts
+    exact = snapshot.rows_from(snapshot.manifest.covered)
+    weights = [(part.rows, part.indexes[space].recall_at_10) for part in parts] + [(exact, 1.0)]
+    built = sum(rows * recall for rows, recall in weights) / max(sum(rows for rows, _ in weights), 1)
+    return Recall(space, len(chosen), float(np.mean(shares)) if shares else 1.0, built)
+
+
+def _sample(snapshot: Snapshot, probes: int) -> NDArray[np.int64]:
+    """Ascending keys of some living documents."""
+    living = [segment.keys[~snapshot.is_dead(segment.keys)] for segment in snapshot.segments]
+    keys = np.concatenate([np.empty(0, np.int64), *living])
+    return np.sort(np.random.default_rng(_SEED).choice(keys, min(probes, len(keys)), replace=False))
