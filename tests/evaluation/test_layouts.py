@@ -128,6 +128,13 @@ def test_tatoeba_is_read_from_columns_and_from_laser_files(tmp_path, write_table
     assert (swahili.source, swahili.target) == (("A cat.", "A dog."), ("Paka.", "Mbwa."))
 
 
+def test_training_pairs_are_no_test_set(tmp_path, write_table):
+    for name in ("parallel", "dev"):
+        (tmp_path / name).mkdir()
+        write_table(tmp_path / name / "en-fi.parquet", [{"en": "A cat.", "xx": "Kissa."}])
+    assert set(found(find_bitext(tmp_path))) == {("held-out pairs", "dev", "en-fi")}
+
+
 def test_ntrex_and_flores_give_every_pair_of_languages(tmp_path):
     folder = tmp_path / "NTREX-128"
     put(folder / "newstest2019-src.eng.txt", "One.\nTwo.\n")
