@@ -7,8 +7,9 @@ texts that it uses are ever encoded by the teacher.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,15 +35,22 @@ class Batch:
 
 @dataclass(frozen=True)
 class Examples:
-    """Pairs with the token ids of the side that the student reads (for two such sides, of the longer one)."""
+    """Pairs, the sides of them that the student reads, and how these are tokenised, which is done when they are used.
+
+    A short training on much data uses little of it.
+    """
 
     pairs: Sequence[Pair]
-    ids: Sequence[Ids]
+    tokenise: Callable[[list[str]], list[Ids]]
+    sides: tuple[Literal["left", "right"], ...] = ("right",)
 
-    @property
-    def lengths(self) -> NDArray[np.int64]:
-        """Tokens of every example."""
-        return np.array([len(s) for s in self.ids], np.int64)
+    def ids(self, rows: Iterable[int], side: Literal["left", "right"] = "right") -> list[Ids]:
+        """Token ids of one side of these rows."""
+        return self.tokenise([getattr(self.pairs[row], side) for row in rows])
+
+    def lengths(self, rows: Sequence[int] | NDArray[np.int64]) -> NDArray[np.int64]:
+        """Tokens of these rows, each of its longest side."""
+        return np.max([[len(ids) for ids in self.ids(rows, side)] for side in self.sides], axis=0)
 
 
 def with_joined(pairs: list[Pair], settings: Data, seed: int) -> list[Pair]:
@@ -105,7 +113,6 @@ def lay_out(
     """
     share = settings.paraphrase_share if paraphrases.pairs else 0.0
     rng = np.random.default_rng([seed, 2])
-    lengths = translations.lengths
     plan: list[Batch] = []
     wanted = round(settings.sentences * (1 - share))
     while wanted > 0:
@@ -113,24 +120,37 @@ def lay_out(
         rng.shuffle(rows)
         rows = rows[:wanted]
         wanted -= len(rows)
-        plan += [Batch(False, rows[b]) for b in length_batches(lengths[rows], settings.tokens_per_batch, rng)]
+        lengths = translations.lengths(rows)
+        plan += [Batch(False, rows[b]) for b in length_batches(lengths, settings.tokens_per_batch, rng)]
     wanted = round(settings.sentences * share)
     plan += _paraphrase_batches(paraphrases, wanted, settings.tokens_per_batch, rng)
     return [plan[i] for i in rng.permutation(len(plan))]
 
 
+def rows_of(plan: Sequence[Batch], *, paraphrase: bool) -> NDArray[np.int64]:
+    """The distinct rows of one kind that a plan uses, ascending."""
+    rows = [batch.rows for batch in plan if batch.paraphrase == paraphrase]
+    return np.unique(np.concatenate(rows)) if rows else np.zeros(0, np.int64)
+
+
 def _paraphrase_batches(
     paraphrases: Examples, wanted: int, tokens: int, rng: np.random.Generator
-) -> Iterator[Batch]:
-    """Batches of one source each until `wanted` sentences; sources too small for a batch are passed over."""
+) -> list[Batch]:
+    """Batches of one source each, about `wanted` sentences in all, of every source in proportion to its size.
+
+    Sources too small for a batch are passed over.
+    """
     groups: dict[str, list[int]] = defaultdict(list)
     for index, pair in enumerate(paraphrases.pairs):
         groups[pair.source].append(index)
-    lengths = paraphrases.lengths
-    while wanted > 0 and any(len(rows) >= _FEWEST for rows in groups.values()):
-        for source in sorted(groups):
-            rows = rng.permutation(groups[source])
-            for batch in length_batches(lengths[rows], tokens, rng) if len(rows) >= _FEWEST else ():
-                if wanted > 0 and len(batch) >= _FEWEST:
-                    yield Batch(True, rows[batch])
-                    wanted -= len(batch)
+    groups = {source: rows for source, rows in groups.items() if len(rows) >= _FEWEST}
+    total = sum(map(len, groups.values()))
+    batches: list[Batch] = []
+    for source in sorted(groups):
+        quota = max(round(wanted * len(groups[source]) / total), _FEWEST) if wanted else 0
+        while quota >= _FEWEST:
+            rows = rng.permutation(groups[source])[:quota]
+            quota -= len(rows)
+            cut = length_batches(paraphrases.lengths(rows), tokens, rng)
+            batches += [Batch(True, rows[batch]) for batch in cut if len(batch) >= _FEWEST]
+    return batches

@@ -21,6 +21,7 @@ from train.vocabulary import SPECIAL_TOKENS
 HEAD_ONLY = 0.2
 HEAD_RATE = 1e-3
 _IGNORED = -100
+_CHUNK = 10_000
 _SHORTEST = 5
 """Tokens of a text from which it has a context to guess from, with its two special ones."""
 
@@ -29,7 +30,12 @@ def adapt_to_language(run: Run, texts: list[str]) -> None:
     """Train table and LoRA in place on texts of the language; longer ones are cut."""
     settings, student, seed = run.recipe.language_adaptation, run.student, run.recipe.seed
     length = min(settings.length, run.max_length)
-    sequences = [s[:length] for s in run.token_ids(texts) if len(s) >= _SHORTEST]
+    sequences: list[Ids] = []
+    while (
+        len(sequences) < settings.sentences and texts
+    ):  # no more than are needed: the texts are in random order
+        sequences += [s[:length] for s in run.token_ids(texts[:_CHUNK]) if len(s) >= _SHORTEST]
+        texts = texts[_CHUNK:]
     if not settings.sentences or not sequences:
         return
     plan = _lay_out(sequences, settings.sentences, settings.tokens_per_batch, seed)

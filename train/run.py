@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tokenizers import Tokenizer
@@ -28,6 +28,7 @@ class Run:
     student: Student
     folder: Path
     log: Log
+    _token_ids: dict[str, Ids] = field(default_factory=dict, repr=False)
 
     @property
     def max_length(self) -> int:
@@ -35,5 +36,8 @@ class Run:
         return min(self.recipe.max_length, self.base.positions)
 
     def token_ids(self, texts: list[str]) -> list[Ids]:
-        """Token ids of texts of the language, cut to the maximum length."""
-        return tokenise(self.tokenizer, texts, self.max_length)
+        """Token ids of texts of the language, cut to the maximum length; each text is tokenised once."""
+        known = self._token_ids
+        new = [text for text in dict.fromkeys(texts) if text not in known]
+        known.update(zip(new, tokenise(self.tokenizer, new, self.max_length), strict=True))
+        return [known[text] for text in texts]

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from train.batches import Batch, Examples, lay_out, with_joined
+from train.batches import Examples, lay_out, rows_of, with_joined
 from train.data import cross_lingual_paraphrases
 from train.loop import COLLAPSED, Group, Step, batches_key, mean_cosine, train
 from train.objectives import contrastive, distance, guided
@@ -33,11 +33,10 @@ def encode_sentences(run: Run) -> None:
     settings, student, paraphrases = run.recipe.sentence_encoding, run.student, run.data.paraphrases
     if not settings.sentences:
         return
-    first = run.token_ids([p.left for p in paraphrases])
-    second = run.token_ids([p.right for p in paraphrases])
+    examples = Examples(paraphrases, run.token_ids, ("left", "right"))
 
     def paraphrase_loss(rows: NDArray[np.int64]) -> tuple[torch.Tensor, torch.Tensor]:
-        vectors = _vectors(student, [first[i] for i in rows] + [second[i] for i in rows])
+        vectors = _vectors(student, examples.ids(rows, "left") + examples.ids(rows, "right"))
         a, b = vectors[: len(rows)], vectors[len(rows) :]
         return contrastive(a, b, settings.scale), a
 
@@ -45,9 +44,7 @@ def encode_sentences(run: Run) -> None:
     student.use_space("native")
     groups = [Group([student.table], settings.embedding_rate)] if settings.embedding_rate else []
     groups += [Group(student.body_updates(), settings.lora_rate)]
-    longer = [a if len(a) > len(b) else b for a, b in zip(first, second, strict=True)]
-    examples = Examples(paraphrases, longer)
-    _train(run, "sentence_encoding", settings, groups, examples, paraphrase_loss, run.recipe.seed)
+    _train(run, "sentence_encoding", settings, groups, examples, lambda _: paraphrase_loss, run.recipe.seed)
 
 
 def align_across_languages(run: Run) -> None:
@@ -56,18 +53,23 @@ def align_across_languages(run: Run) -> None:
     if not settings.sentences:
         return
     cross = cross_lingual_paraphrases(run.data)
-    sequences = run.token_ids([p.right for p in cross])
-    targets = torch.from_numpy(run.teacher.encode([p.left for p in cross]))
+    examples = Examples(cross, run.token_ids)
 
-    def paraphrase_loss(rows: NDArray[np.int64]) -> tuple[torch.Tensor, torch.Tensor]:
-        vectors = _vectors(student, [sequences[i] for i in rows])
-        return contrastive(vectors, targets[rows].to(vectors), settings.scale), vectors
+    def paraphrase_loss_for(used: NDArray[np.int64]) -> ParaphraseLoss:
+        targets = _Targets(run, "cross_lingual_alignment", cross, used)
+
+        def paraphrase_loss(rows: NDArray[np.int64]) -> tuple[torch.Tensor, torch.Tensor]:
+            vectors = _vectors(student, examples.ids(rows))
+            return contrastive(vectors, targets.of(rows).to(vectors), settings.scale), vectors
+
+        return paraphrase_loss
 
     student.train_only("adapter")
     student.use_space("shared")
     groups = [Group(student.adapter_parameters(), settings.rate)]
-    examples = Examples(cross, sequences)
-    _train(run, "cross_lingual_alignment", settings, groups, examples, paraphrase_loss, run.recipe.seed + 1)
+    _train(
+        run, "cross_lingual_alignment", settings, groups, examples, paraphrase_loss_for, run.recipe.seed + 1
+    )
 
 
 def _train(
@@ -76,19 +78,21 @@ def _train(
     settings: SentenceEncoding | CrossLingualAlignment,
     groups: list[Group],
     paraphrases: Examples,
-    paraphrase_loss: ParaphraseLoss,
+    paraphrase_loss_for: Callable[[NDArray[np.int64]], ParaphraseLoss],
     seed: int,
 ) -> None:
+    """Train on a plan of batches; `paraphrase_loss_for` gets the rows of all paraphrases in it."""
     pairs = with_joined(run.data.pairs, run.recipe.data, seed)
-    translations = Examples(pairs, run.token_ids([p.right for p in pairs]))
+    translations = Examples(pairs, run.token_ids)
     plan = lay_out(translations, paraphrases, settings, run.recipe.data, seed)
-    targets = _Targets(run, name, pairs, plan)
+    targets = _Targets(run, name, pairs, rows_of(plan, paraphrase=False))
+    paraphrase_loss = paraphrase_loss_for(rows_of(plan, paraphrase=True))
 
     def loss_of(number: int) -> tuple[torch.Tensor, torch.Tensor]:
         rows = plan[number].rows
         if plan[number].paraphrase:
             return paraphrase_loss(rows)
-        vectors = _vectors(run.student, [translations.ids[i] for i in rows])
+        vectors = _vectors(run.student, translations.ids(rows))
         wanted = targets.of(rows).to(vectors)
         bank = targets.draw(settings.bank, [seed, 5, number]).to(vectors)
         loss = guided(vectors, wanted, bank, settings.scale)
@@ -101,11 +105,9 @@ def _train(
 
 
 class _Targets:
-    """Teacher vectors of the translations that a plan uses."""
+    """Teacher vectors of the English sides of those `pairs` that are used."""
 
-    def __init__(self, run: Run, step: str, pairs: list[Pair], plan: list[Batch]) -> None:
-        rows = [batch.rows for batch in plan if not batch.paraphrase]
-        used = np.unique(np.concatenate(rows)) if rows else np.zeros(0, np.int64)
+    def __init__(self, run: Run, step: str, pairs: list[Pair], used: NDArray[np.int64]) -> None:
         run.log.write("teacher", step=step, texts=len(used))
         self._vectors = torch.from_numpy(
             run.teacher.encode(
