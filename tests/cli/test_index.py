@@ -1,4 +1,5 @@
 import json
+import sys
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -142,6 +143,7 @@ def test_a_store_that_cannot_be_written(run, corpus, tmp_path):
         (["--lang", "fi", "--memory", "much"], "expected a number with a unit, such as 500M or 4G"),
         (["--lang", "fi", "--recall", "2"], "2.0 is not in the range"),
         (["--lang", "fi", "--mode", "merge"], "'merge' is not one of"),
+        (["--lang", "fi", "--mode", "append", "--keywords"], "--keywords is for a new collection"),
     ],
 )
 def test_wrong_usage_ends_with_2(run, corpus, options, message):
@@ -160,3 +162,28 @@ def test_memory_and_recall_are_kept_with_the_collection(run, corpus, store):
     assert run("index", corpus, "--lang", "fi", "--memory", "1.5G", "--recall", "0.9").exit_code == 0
     manifest = json.loads((store / "news" / "manifest.json").read_text())
     assert (manifest["settings"]["memory"], manifest["settings"]["recall"]) == (int(1.5 * 2**30), 0.9)
+
+
+def test_an_index_of_words_is_kept_when_it_is_asked_for(run, corpus, store):
+    assert run("index", corpus, "--lang", "fi", "--keywords").exit_code == 0
+    assert run("index", corpus, "--lang", "fi", "-c", "without").exit_code == 0
+    kept = {name: Collection.open(store / name).manifest.settings.keywords for name in ("news", "without")}
+    assert kept == {"news": True, "without": False}
+
+
+def test_an_index_of_words_without_tantivy_is_refused_before_anything_is_encoded(
+    run, corpus, store, monkeypatch
+):
+    monkeypatch.setitem(sys.modules, "tantivy", None)
+    monkeypatch.setattr(Encoder, "encode", lambda *_: pytest.fail("encoded for nothing"))
+    message = refusal(run("index", corpus, "--lang", "fi", "--keywords"))
+    assert message == "hybrid search needs tantivy; install it with: pip install 'xsearch[hybrid]'"
+    assert not store.exists()
+
+
+def test_adding_to_a_collection_with_an_index_of_words_needs_tantivy_too(run, corpus, write, monkeypatch):
+    assert run("index", corpus, "--lang", "fi", "--keywords").exit_code == 0
+    more = write("more.jsonl", [{"id": "z", "text": "talo"}])
+    monkeypatch.setitem(sys.modules, "tantivy", None)
+    monkeypatch.setattr(Encoder, "encode", lambda *_: pytest.fail("encoded for nothing"))
+    assert "xsearch[hybrid]" in refusal(run("index", more, "--lang", "fi", "-c", "news", "--mode", "append"))

@@ -53,6 +53,26 @@ def test_every_collection_is_searched_unless_some_are_named(run, news, write):
     assert "collection" in run("query", "kissa", "--lang", "fi").stdout.splitlines()[1]
 
 
+def test_hybrid_search_brings_up_the_document_that_has_the_query_s_words(run, write):
+    path = write("pets.jsonl", [{"id": str(n), "text": f"kissa ja koira {n}"} for n in range(80)])
+    assert run("index", path, "--lang", "fi", "--keywords").exit_code == 0
+
+    def found(lang, *options):
+        answer = run("query", "37", "--lang", lang, "-k", "3", "--format", "json", *options)
+        return [hit["id"] for hit in json.loads(answer.stdout)["hits"]]
+
+    assert "37" not in found("fi")
+    assert "37" in found("fi", "--hybrid")
+    # words match within a language only
+    assert found("en", "--hybrid") == found("en")
+
+
+def test_hybrid_search_without_tantivy_names_the_extra(run, news, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tantivy", None)
+    assert "pip install 'xsearch[hybrid]'" in refusal(run("query", "kissa", "--lang", "fi", "--hybrid"))
+    assert run("query", "kissa", "--lang", "fi").exit_code == 0
+
+
 def test_a_condition_on_the_metadata(run, news):
     answer = run(
         "query", "kissa", "--lang", "fi", "--where", "year > 2020 and topic = 'nature'", "--format", "json"

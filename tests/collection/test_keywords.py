@@ -1,7 +1,7 @@
 import pytest
 
 from tests.stored import FakeEncoder, create, put, random_vectors
-from xsearch.collection import Collection, IndexSettings
+from xsearch.collection import Collection, IndexSettings, ModuleRecord
 from xsearch.errors import MissingExtraError, QueryError
 from xsearch.search import search
 
@@ -111,3 +111,14 @@ def test_hybrid_search_brings_up_what_only_the_words_find(animals):
     found = next(hit for hit in hybrid.hits if hit.id == "d3")
     vector = FakeEncoder("fi").encode([query])[0]
     assert found.score == pytest.approx(float(vector @ random_vectors(6)[3]), abs=1e-3)
+
+
+def test_a_language_that_came_later_leaves_the_words_of_the_others_findable(animals):
+    with animals.writer() as writer:
+        writer.admit(ModuleRecord("da", FakeEncoder("da").content_hash))
+        writer.add(["new"], ["En hund"], lang="da", vectors={"shared": random_vectors(1)})
+        writer.commit()
+    animals.refresh()
+    assert set(ids(animals, "koira")) == {"d0", "d2", "d4"}
+    assert ids(animals, "hund", lang="da") == ["new"]
+    assert ids(animals, "koira", lang="sv") == ["d5"]

@@ -67,6 +67,11 @@ class ByteSize(click.ParamType[int]):
     show_default=True,
     help="Share of the true ten nearest that the index should find.",
 )
+@click.option(
+    "--keywords",
+    is_flag=True,
+    help="Keep an index of the words too, for `xsearch query --hybrid`; needs xsearch[hybrid].",
+)
 @DEVICE
 @click.option(
     "--mode",
@@ -96,6 +101,7 @@ def index(
     index_type: str,
     memory: int,
     recall: float,
+    keywords: bool,
     device: str,
     mode: Literal["create", "append", "upsert"],
     skip_invalid: bool,
@@ -112,6 +118,8 @@ def index(
     from xsearch.collection import IndexSettings
     from xsearch.search.indexing import index_corpus
 
+    if keywords and mode != "create":
+        raise click.UsageError(f"--keywords is for a new collection; --mode {mode} keeps what there is.")
     name = collection or name_for(corpus)
     path = collection_path(store, name)
     opened, code = open_corpus(
@@ -137,7 +145,7 @@ def index(
                 lang=code,
                 mode=mode,
                 spaces=spaces,
-                settings=IndexSettings(factory=index_type, memory=memory, recall=recall),
+                settings=IndexSettings(index_type, memory, recall, keywords),
                 device=device,
                 progress=show,
             )

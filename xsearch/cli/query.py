@@ -54,6 +54,11 @@ _BATCH = 256
     show_default=True,
     help="A table for people, one JSON object, or one a line for each query.",
 )
+@click.option(
+    "--hybrid",
+    is_flag=True,
+    help="Rank by the query's words too, among the documents in its own language; needs xsearch[hybrid].",
+)
 @click.option("--timings", is_flag=True, help="Say on stderr what the time went to.")
 @STORE
 @DEVICE
@@ -67,6 +72,7 @@ def query(
     space: str,
     where: str | None,
     form: str,
+    hybrid: bool,
     timings: bool,
     store: Path,
     device: str,
@@ -85,7 +91,8 @@ def query(
         raise QueryError("the query is empty; expected some words")
     code = lang if lang == AUTO else resolve(lang).code
     collections = open_collections(store, names)
-    for results in _answers(_batches(text, file, text_column), collections, code, k, space, where, device):
+    batches = _batches(text, file, text_column)
+    for results in _answers(batches, collections, code, k, space, where, hybrid, device):
         for result in results:
             click.echo(_shown(result, form, several=len(collections) > 1))
             if file is not None and form == "table":
@@ -112,6 +119,7 @@ def _answers(
     k: int,
     space: str,
     where: str | None,
+    hybrid: bool,
     device: str,
 ) -> Iterator[list[SearchResult]]:
     """Answers batch by batch, in order; within a batch the queries of one language go together."""
@@ -130,7 +138,14 @@ def _answers(
             queries = [batch[place] for place in chosen]
             encoder = partial(encoder_for, device=device)
             results = search(
-                collections, queries, lang=one, k=k, space=space, where=where, encoder_for=encoder
+                collections,
+                queries,
+                lang=one,
+                k=k,
+                space=space,
+                where=where,
+                hybrid=hybrid,
+                encoder_for=encoder,
             )
             answered.update(zip(chosen, results, strict=True))
         yield [answered[place] for place in range(len(batch))]

@@ -42,7 +42,12 @@ def write_keywords(snapshot: Snapshot, name: str) -> KeywordsRecord:
     index = _Words(snapshot.languages, folder)
     last_key = index.add(_documents(snapshot, 0))
     files = [path for path in sorted(folder.iterdir()) if path.suffix != ".lock"]
-    return KeywordsRecord(name, index.rows, last_key, settle(snapshot.folder, files))
+    return KeywordsRecord(name, index.rows, last_key, snapshot.languages, settle(snapshot.folder, files))
+
+
+def require_words() -> None:
+    """Raise MissingExtraError, which names the extra to install, without tantivy."""
+    _tantivy()
 
 
 class Keywords:
@@ -60,6 +65,9 @@ class Keywords:
 
         Raises MissingExtraError without tantivy, and QueryError if too many documents have no word index.
         """
+        require_words()
+        if lang not in self._snapshot.languages:
+            return []
         with self._lock:
             if self._indexes is None:
                 self._indexes = list(self._open())
@@ -77,13 +85,13 @@ class Keywords:
         record = self._snapshot.manifest.keywords
         first_key = 0
         if record is not None:
-            yield _Words(self._snapshot.languages, self._snapshot.folder / FOLDER / record.name, opened=True)
+            yield _Words(record.languages, self._snapshot.folder / FOLDER / record.name, opened=True)
             first_key = record.last_key + 1
         tail = self._snapshot.rows_from(first_key)
         if tail > IN_MEMORY:
             raise QueryError(
                 f"{tail} documents of {self._snapshot.folder.name!r} have no word index, which hybrid search needs; "
-                "index the corpus with the keyword index"
+                "index the corpus again with --keywords"
             )
         if tail:
             index = _Words(self._snapshot.languages)

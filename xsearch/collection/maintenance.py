@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from xsearch.collection.keywords import write_keywords
+from xsearch.collection.keywords import require_words, write_keywords
 from xsearch.collection.manifest import IndexSettings, Manifest, PartRecord, SegmentRecord
 from xsearch.collection.merging import merge
 from xsearch.collection.part_writer import write_part
@@ -108,7 +108,9 @@ def tidy(writer: Writer, device: str = "auto", report: Report = lambda done: Non
 
 
 def check_settings(settings: IndexSettings, dimension: int) -> None:
-    """Raise QueryError for an index type that FAISS does not know."""
+    """Raise QueryError for an index type that FAISS does not know, MissingExtraError for words without tantivy."""
+    if settings.keywords:
+        require_words()
     if settings.factory != "auto":
         empty_index(settings.factory, dimension)
 

@@ -103,11 +103,12 @@ class PartRecord:
 
 @dataclass(frozen=True)
 class KeywordsRecord:
-    """An index of the words of all documents (then alive) with keys up to `last_key`."""
+    """An index of the words of all documents (then alive) with keys up to `last_key`, a field for each language."""
 
     name: str
     rows: int
     last_key: int
+    languages: tuple[str, ...]
     files: tuple[FileRecord, ...]
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from xsearch.collection import Collection, IndexSettings, ModuleRecord, Writer
 from xsearch.collection.encoding import EncoderFor, TextEncoder
-from xsearch.collection.maintenance import merge_small_segments, tidy
+from xsearch.collection.maintenance import check_settings, merge_small_segments, tidy
 from xsearch.collection.manifest import MANIFEST_NAME, SourceRecord
 from xsearch.collection.spaces import spaces_to_index
 from xsearch.errors import CollectionError, CorpusError
@@ -190,6 +190,8 @@ class _Run:
     def execute(self, path: Path, device: str, commit_every: int) -> IndexingReport:
         replaced = documents = 0
         with Collection.open(path).writer() as writer:
+            # before hours of encoding, not after: what the collection keeps may need an extra that is not here
+            check_settings(writer.manifest.settings, writer.manifest.dimension)
             source = self._source(writer)
             done = source.batches
             batches = self._corpus.batches(_BATCH)
