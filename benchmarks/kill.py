@@ -20,14 +20,17 @@ def main() -> None:
     arguments = parser.parse_args()
     print(f"seed {arguments.seed}")
     for operation in OPERATIONS:
-        commits = []
+        outcomes = []
         for time in range(arguments.times):
             folder = Path(tempfile.mkdtemp(prefix=f"kill-{operation}-"))
-            commits.append(kill_once(folder, operation, arguments.seed + time, arguments.within))
+            outcomes.append(kill_once(folder, operation, arguments.seed + time, arguments.within))
             shutil.rmtree(folder)
+        killed = [outcome for outcome in outcomes if outcome.killed]
+        commits = [outcome.commits for outcome in killed] or [0]
         print(
-            f"{operation:8} killed {len(commits)} times after {min(commits)} to {max(commits)} commits: "
-            "every collection opened, verified and held the last committed state",
+            f"{operation:8} killed {len(killed)} times ({len(outcomes) - len(killed)} had finished) after "
+            f"{min(commits)} to {max(commits)} commits, {sum(outcome.leftovers for outcome in killed)} times with "
+            "half a change on disk: every collection opened, verified and held the last committed state",
             flush=True,
         )
 

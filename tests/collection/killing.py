@@ -14,19 +14,30 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
-from tests.stored import FakeCorpus, FakeEncoder, contents, create, put, texts
+from tests.stored import FakeCorpus, FakeEncoder, contents, create, put, random_vectors, texts
 from xsearch.collection import Collection, IndexSettings
 from xsearch.search import IndexingReport, index_corpus
 
 OPERATIONS = ("index", "append", "upsert", "delete", "compact")
 ROWS = 3000
-_INDEX = IndexSettings("IVF4,SQ8")
+_INDEX = IndexSettings("IVF4,SQ8", keywords=find_spec("tantivy") is not None)
 
 
-def kill_once(folder: Path, operation: str, seed: int, longest: float) -> int:
-    """Start the change, kill -9 it within `longest` seconds, check what is left. Returns the commits found."""
+@dataclass(frozen=True)
+class Outcome:
+    """Whether the process was still at it when it was killed, the commits found, and whether one was under way."""
+
+    killed: bool
+    commits: int
+    leftovers: bool
+
+
+def kill_once(folder: Path, operation: str, seed: int, longest: float) -> Outcome:
+    """Start the change, kill -9 it within `longest` seconds, check what is left."""
     if operation != "index":
         put(create(folder / "c", settings=_INDEX), 0, 400)
         _confirm(folder, contents(Collection.open(folder / "c")))
@@ -41,7 +52,7 @@ def kill_once(folder: Path, operation: str, seed: int, longest: float) -> int:
     process.send_signal(signal.SIGKILL)
     _, errors = process.communicate()
     assert process.returncode in (-signal.SIGKILL, 0), errors.decode()
-    return _check(folder, operation)
+    return _check(folder, operation, killed=process.returncode != 0)
 
 
 def change(folder: Path, operation: str) -> None:
@@ -71,16 +82,18 @@ def change(folder: Path, operation: str) -> None:
         _confirm(folder, contents(collection))
 
 
-def _check(folder: Path, operation: str) -> int:
+def _check(folder: Path, operation: str, *, killed: bool) -> Outcome:
     """The collection opens, verifies, holds exactly the last committed state, and can be changed on."""
     path = folder / "c"
     if operation == "index" and not path.exists():
-        return 0
+        return Outcome(killed, 0, False)
     collection = Collection.open(path, encoder_for=FakeEncoder)
     verification = collection.verify()
     assert verification.ok, verification.damage
     found = contents(collection)
     assert len(collection.search("x", lang="fi", k=len(found) or 1)) == len(found)
+    if _INDEX.keywords and found:
+        assert _first_by_words(collection, text := next(iter(found.values()))) == text
     if operation == "index":
         assert found == _documents(0, len(found), "teksti")
         if collection.manifest.source is None or not collection.manifest.source.complete:
@@ -93,7 +106,12 @@ def _check(folder: Path, operation: str) -> int:
     after = Collection.open(path).verify()
     assert after.ok, after.damage
     assert after.orphans == ()
-    return collection.manifest.commit
+    return Outcome(killed, collection.manifest.commit, bool(verification.orphans))
+
+
+def _first_by_words(collection: Collection, text: str) -> str:
+    vector = random_vectors(1)[0]
+    return collection.answer_words(text, vector, lang="fi", space="shared", k=1)[0][1].text
 
 
 def _index(folder: Path) -> IndexingReport:
