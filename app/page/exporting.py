@@ -12,7 +12,7 @@ import streamlit as st
 from page import store
 from page.answers import Request
 from xsearch import SearchResult
-from xsearch.cli.json_lines import json_line
+from xsearch.json_lines import json_line
 
 
 def as_json(result: SearchResult) -> bytes:

@@ -10,10 +10,10 @@ from pathlib import Path
 import streamlit as st
 
 from xsearch import Collection, available_modules
-from xsearch.cli.store import collection_names, existing_path
 from xsearch.collection.facets import Facet, facets
 from xsearch.errors import XsearchError
 from xsearch.languages import resolve
+from xsearch.store import collection_names, existing_path
 
 
 @dataclass(frozen=True)

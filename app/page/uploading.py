@@ -12,9 +12,9 @@ from page import store
 from page.notices import error
 from page.safe import escaped
 from xsearch import Corpus
-from xsearch.cli.store import collection_path, name_for
 from xsearch.errors import CorpusError, XsearchError
 from xsearch.search import IndexingReport, Progress, index_corpus
+from xsearch.store import collection_path, name_for
 
 if TYPE_CHECKING:
     from streamlit.runtime.uploaded_file_manager import UploadedFile

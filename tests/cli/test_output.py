@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xsearch.cli.json_lines import json_line
 from xsearch.cli.printable import printable
 from xsearch.cli.progress import progress
 from xsearch.cli.table import Column, table
+from xsearch.json_lines import json_line
 
 CONTROLS = {chr(code) for code in (*range(32), *range(127, 160))} | set("\u2028\u2029\u202e\u2066")
 

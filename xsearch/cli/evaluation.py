@@ -14,9 +14,9 @@ from click.core import ParameterSource
 from xsearch.cli.evaluation_options import DATA, ENCODER, LANGS, SKIP_INVALID, language_codes
 from xsearch.cli.evaluation_progress import showing
 from xsearch.cli.evaluation_reports import compare, passages, report
-from xsearch.cli.json_lines import json_line
 from xsearch.cli.options import DEVICE
 from xsearch.cli.printable import notice
+from xsearch.json_lines import json_line
 from xsearch.languages import resolve
 
 if TYPE_CHECKING:

@@ -114,9 +114,9 @@ def index(
     """
     from xsearch.cli.corpora import open_corpus
     from xsearch.cli.progress import progress
-    from xsearch.cli.store import collection_path, name_for
     from xsearch.collection import IndexSettings
     from xsearch.search.indexing import index_corpus
+    from xsearch.store import collection_path, name_for
 
     if keywords and mode != "create":
         raise click.UsageError(f"--keywords is for a new collection; --mode {mode} keeps what there is.")

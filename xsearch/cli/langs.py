@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from xsearch.cli.json_lines import json_line
 from xsearch.cli.options import FORMAT
 from xsearch.cli.printable import megabytes, notice
 from xsearch.cli.table import Column, table
 from xsearch.errors import LanguageError, ModuleError
+from xsearch.json_lines import json_line
 from xsearch.languages import resolve
 
 if TYPE_CHECKING:

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from xsearch.cli.json_lines import json_line
 from xsearch.cli.options import FORMAT, STORE
 from xsearch.cli.printable import megabytes, notice, printable
-from xsearch.cli.store import collection_names, existing_path, open_collection
+from xsearch.cli.store import open_collection
 from xsearch.cli.table import Column, pairs, table
 from xsearch.errors import CollectionError
+from xsearch.json_lines import json_line
+from xsearch.store import collection_names, existing_path
 
 if TYPE_CHECKING:
     from xsearch.collection import Info

@@ -10,8 +10,8 @@ from itertools import chain
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from xsearch.cli.json_lines import json_line
 from xsearch.errors import CorpusError
+from xsearch.json_lines import json_line
 
 if TYPE_CHECKING:
     import pyarrow as pa

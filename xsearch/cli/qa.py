@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from xsearch.cli.json_lines import json_line
 from xsearch.cli.options import DEVICE, STORE
 from xsearch.cli.printable import notice
 from xsearch.cli.progress import progress
 from xsearch.errors import EvaluationError
+from xsearch.json_lines import json_line
 
 if TYPE_CHECKING:
     from xsearch.collection import Collection

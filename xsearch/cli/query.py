@@ -171,7 +171,7 @@ def _shown(result: SearchResult, form: str, *, several: bool) -> str:
         return hits_table(result, several=several)
     from dataclasses import asdict
 
-    from xsearch.cli.json_lines import json_line
+    from xsearch.json_lines import json_line
 
     hits = [asdict(hit) | {"score": round(hit.score, 6)} for hit in result.hits]
     return json_line({"query": result.query, "lang": result.lang, "space": result.space, "hits": hits})

@@ -1,0 +1,67 @@
+"""The store: a directory with one folder for each collection."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from xsearch.errors import CollectionError
+
+_NAME = re.compile(r"\w[\w.-]{0,99}")
+_MANIFEST = "manifest.json"
+
+
+def collection_path(store: Path, name: str) -> Path:
+    """Where the collection of that name is or would be; a name can never lead out of the store.
+
+    Raises:
+        CollectionError: the name has characters or a length that no collection name has.
+    """
+    if not _NAME.fullmatch(name):
+        raise CollectionError(
+            f"{name[:60]!r} is no collection name; expected letters, digits, '_', '-' and '.', "
+            "starting with a letter or digit, at most 100"
+        )
+    return store / name
+
+
+def name_for(corpus: Sequence[str]) -> str:
+    """The default name of a corpus' collection: the name of its file or directory, in allowed characters.
+
+    Raises:
+        CollectionError: there are several paths, or nothing to make a name of.
+    """
+    if len(corpus) != 1:
+        raise CollectionError("the corpus has several paths; name the collection with -c")
+    path = Path(corpus[0]).resolve()
+    name = re.sub(r"[^\w.-]+", "-", path.name if path.is_dir() else path.stem).strip("-.")[:100]
+    if not _NAME.fullmatch(name):
+        raise CollectionError(f"no collection name can be made of {corpus[0]!r}; give one with -c")
+    return name
+
+
+def collection_names(store: Path) -> list[str]:
+    """The collections of the store by name; none if there is no store yet."""
+    if not store.is_dir():
+        return []
+    return sorted(
+        folder.name for folder in store.iterdir() if (folder / _MANIFEST).is_file() and _named(folder)
+    )
+
+
+def existing_path(store: Path, name: str) -> Path:
+    """Where a collection is, sound or not.
+
+    Raises:
+        CollectionError: there is none of that name; says which there are.
+    """
+    path = collection_path(store, name)
+    if not (path / _MANIFEST).exists():
+        known = ", ".join(collection_names(store)) or "none"
+        raise CollectionError(f"no collection {name!r} in {store}; there are: {known}")
+    return path
+
+
+def _named(folder: Path) -> bool:
+    return _NAME.fullmatch(folder.name) is not None
