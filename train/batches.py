@@ -62,9 +62,9 @@ def joined(
     pairs: list[Pair], share: float, rng: np.random.Generator, max_characters: int = 700
 ) -> list[Pair]:
     """`share` x len(pairs) longer examples: two to six random short pairs joined in the same order on both sides."""
-    short = [i for i, p in enumerate(pairs) if len(p.left) < 200]
+    short = np.array([i for i, p in enumerate(pairs) if len(p.left) < 200])
     examples = []
-    for _ in range(int(share * len(pairs)) if short else 0):
+    for _ in range(int(share * len(pairs)) if len(short) else 0):
         group = [pairs[i] for i in rng.choice(short, int(rng.integers(2, 7)))]
         left, right = " ".join(p.left for p in group), " ".join(p.right for p in group)
         if max(len(left), len(right)) <= max_characters:
