@@ -21,6 +21,7 @@ def base_card(config: ModuleConfig) -> str:
         f"`{made['base']}` (licence {made['licence']}; {source}), repacked: body as float16, embedding table as int8 "
         f"rows with a scale each. {made.get('trained', 'Nothing was trained.')} Its space is the shared space of every "
         "other language module that builds on it.\n\n"
+        f"{_public(config)}\n\n"
         f"Retrain (repack): `python -m train en --base {made['base']}`\n"
     )
 
@@ -54,6 +55,8 @@ Bitext accuracy in per cent (short: single sentences; long: 100 characters or mo
 
 Runtime against torch: {_runtime(config.scores.get("runtime", {}))}.
 
+{_public(config)}
+
 ## Settings
 
 {_settings(made["recipe"])}
@@ -63,6 +66,15 @@ Runtime against torch: {_runtime(config.scores.get("runtime", {}))}.
 `python -m train {config.language} --data DIR` with these settings. Trained {made["date"]}, {made["machine"]}
 (minutes a step: {_counts(made["minutes"])}).
 """
+
+
+def _public(config: ModuleConfig) -> str:
+    measured = ", ".join(f"{name} {score}" for name, score in config.scores.get("public_test", {}).items())
+    return (
+        "## Public test sets\n\nAccuracy in per cent (Tatoeba, plain cosine) and Spearman x 100 as shipped, in the "
+        "8-bit runtime, by `xsearch eval`; nothing was trained or chosen on them.\n\n"
+        f"{measured or 'Not measured yet.'}"
+    )
 
 
 def _counts(counts: Mapping[str, float]) -> str:

@@ -1,56 +1,82 @@
-"""`python -m train.report LANG --data DIR`: public test scores of a finished run after each of its four steps.
+"""`python -m train.report RESULTS.json`: put public test scores that `xsearch eval -o` measured on the modules' cards.
 
-For reporting only: nothing is trained or chosen here. Tatoeba (LASER v1) is accuracy in per cent by plain cosine.
+For reporting only: this comes after training, and nothing is trained or chosen by it. A score is taken only if the
+results were measured with the very module (its content hash) that stands in the folder.
 """
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import click
-from safetensors.numpy import load_file
-from tokenizers import Tokenizer
 
-from train.base import load_base
-from train.measure import bitext_accuracy
-from train.reading import read_translations
-from train.recipe import STAGES, load_recipe
-from train.sequences import tokenise
-from train.student import Student
-from train.teacher import Teacher
+from train.card import base_card, language_card
+from xsearch.encoder import Module, load_module
+from xsearch.errors import XsearchError
+from xsearch.evaluation.results import Results, Score, read_results
+
+MODULES = Path(__file__).parent.parent / "xsearch" / "modules"
+PIVOT = "en"
 
 
 @click.command(name="python -m train.report")
-@click.argument("language", metavar="LANG")
+@click.argument("results", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option(
-    "--data",
-    type=click.Path(path_type=Path, exists=True),
-    required=True,
-    help="Folder with public_test/tatoeba_en-LANG.parquet.",
+    "--modules",
+    type=click.Path(path_type=Path),
+    default=MODULES,
+    help="Folder of the modules. Default: xsearch/modules.",
 )
-@click.option(
-    "--recipe", type=click.Path(path_type=Path), help="The recipe of the run, if not the language's own."
-)
-@click.option("--runs", type=click.Path(path_type=Path), default=Path("runs"), show_default=True)
-def main(language: str, data: Path, recipe: Path | None, runs: Path) -> None:
-    """Print a Markdown table of Tatoeba accuracies, a row for each step and space."""
-    settings = load_recipe(language, recipe)
-    base = load_base(settings.base, runs / "bases", settings.checkpoint)
-    folder = runs / language
-    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-    student = Student(
-        base, load_file(folder / "vocabulary.safetensors")["table"], settings.lora, settings.adapter
-    )
-    pairs = read_translations(data / "public_test" / f"tatoeba_en-{language}.parquet", language)
-    english = Teacher(base, runs / "cache").encode([p.left for p in pairs])
-    foreign = tokenise(tokenizer, [p.right for p in pairs], settings.max_length)
-    click.echo("| step | space | xx→en | en→xx |\n|---|---|---|---|")
-    for stage in STAGES:
-        if stage != STAGES[0]:
-            student.load_owned(folder / f"{stage}.safetensors")
-        for space in ("native", "shared") if stage == STAGES[-1] else ("native",):
-            there, back = bitext_accuracy(student.encode(foreign, space), english)
-            click.echo(f"| {stage} | {space} | {there:.1f} | {back:.1f} |")
+def main(results: tuple[Path, ...], modules: Path) -> None:
+    """Write the scores on public test sets in RESULTS into the modules that they were measured with."""
+    try:
+        for path in sorted(modules.glob("*/config.json")):
+            module = load_module(path.parent)
+            measured = public_scores(module, [read_results(file) for file in results])
+            if measured:
+                write_scores(module, measured)
+                click.echo(f"{module.config.language}: {', '.join(f'{k} {v}' for k, v in measured.items())}")
+    except XsearchError as error:
+        raise click.ClickException(str(error)) from None
+
+
+def public_scores(module: Module, runs: Sequence[Results]) -> dict[str, float]:
+    """Scores x 100 on test sets within the module's language and between it and English, by set, subset and space."""
+    lang = module.config.language
+    wanted = {lang, PIVOT}
+    return {
+        _name(score): round(100 * score.value, 1)
+        for run in runs
+        if run.content_hashes.get(lang) == module.content_hash and run.limit is None
+        for score in run.scores
+        if score.label.split == "test" and not score.label.variant and lang in score.label.langs
+        if wanted.issuperset(score.label.langs)
+    }
+
+
+def write_scores(module: Module, measured: dict[str, float]) -> None:
+    """Put scores into the configuration and the card, which do not count for the content hash."""
+    path = module.path / "config.json"
+    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    content["scores"] = {**content["scores"], "public_test": measured}
+    _replace(path, json.dumps(content, ensure_ascii=False, indent=2) + "\n")
+    config = load_module(module.path).config
+    _replace(module.path / "README.md", base_card(config) if config.base is None else language_card(config))
+
+
+def _name(score: Score) -> str:
+    label = score.label
+    within = len(set(label.langs)) == 1
+    return f"{label.dataset} {label.subset}" + (f" ({label.space})" if within and label.space else "")
+
+
+def _replace(path: Path, text: str) -> None:
+    draft = path.with_name(f".{path.name}.draft")
+    draft.write_text(text, encoding="utf-8")
+    draft.replace(path)
 
 
 if __name__ == "__main__":

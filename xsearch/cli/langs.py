@@ -56,7 +56,7 @@ def langs(form: str) -> None:
             ", ".join(module["spaces"]),
             module["search_space"],
             megabytes(module["bytes"]),
-            ", ".join(f"{name} {score}" for name, score in _flat(module["scores"])) or "not measured",
+            ", ".join(f"{name} {score}" for name, score in _headline(module["scores"])) or "not measured",
         ]
         for module in described
     ]
@@ -85,6 +85,17 @@ def _name(code: str, otherwise: str) -> str:
         return resolve(code).name
     except LanguageError:
         return otherwise
+
+
+def _headline(scores: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """What was measured on public tests; without that, what the last step of the training had on the dev sets."""
+    dev = scores.get("dev")
+    if public := scores.get("public_test"):
+        return _flat(public if isinstance(public, Mapping) else {})
+    if isinstance(dev, Mapping) and dev:
+        last = dev[list(dev)[-1]]
+        return _flat(last if isinstance(last, Mapping) else dev, "dev ")
+    return _flat(scores)
 
 
 def _flat(scores: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
