@@ -50,7 +50,9 @@ class Examples:
 
     def lengths(self, rows: Sequence[int] | NDArray[np.int64]) -> NDArray[np.int64]:
         """Tokens of these rows, each of its longest side."""
-        return np.max([[len(ids) for ids in self.ids(rows, side)] for side in self.sides], axis=0)
+        of_sides = [[len(ids) for ids in self.ids(rows, side)] for side in self.sides]
+        longest: NDArray[np.int64] = np.max(of_sides, axis=0)
+        return longest
 
 
 def with_joined(pairs: list[Pair], settings: Data, seed: int) -> list[Pair]:

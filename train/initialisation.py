@@ -105,14 +105,15 @@ def focus_table(
 def _split_by_base(tokenizer: Tokenizer, base_tokenizer: Tokenizer, base_table: Table) -> Table:
     """Every sub-word as the average of the base's pieces of its spelling, inside a word or at its start."""
     size, metaspace = tokenizer.get_vocab_size(), _has_metaspace(tokenizer)
-    pieces = sorted(tokenizer.get_vocab(), key=tokenizer.token_to_id)
+    ids = tokenizer.get_vocab()
+    pieces = sorted(ids, key=ids.__getitem__)
     encodings = base_tokenizer.encode_batch_fast(
         [_spelling(piece, metaspace)[0] for piece in pieces], add_special_tokens=False
     )
     table = np.tile(base_table.mean(axis=0), (size, 1)).astype(np.float32)
     for piece, encoding in zip(pieces, encodings, strict=True):
         if encoding.ids:
-            table[tokenizer.token_to_id(piece)] = base_table[encoding.ids].mean(axis=0)
+            table[ids[piece]] = base_table[encoding.ids].mean(axis=0)
     return table
 
 

@@ -82,7 +82,8 @@ def words(query: str, query_lang: str, text: str, text_lang: str) -> list[Answer
 @st.cache_data(max_entries=128, show_spinner=False)
 def vector(query: str, lang: str) -> NDArray[np.float32]:
     """The query's (d,) unit vector in the shared space."""
-    return encoder_for(lang).encode([query], space="shared")[0]
+    found: NDArray[np.float32] = encoder_for(lang).encode([query], space="shared")[0]
+    return found
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)

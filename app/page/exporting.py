@@ -6,6 +6,7 @@ import csv
 import io
 import shlex
 from dataclasses import asdict
+from functools import partial
 
 import streamlit as st
 
@@ -90,7 +91,7 @@ def take_along(result: SearchResult, shell: str | None) -> None:
             ):
                 st.download_button(
                     kind,
-                    lambda make=make: make(result),
+                    partial(make, result),
                     file_name=f"hits.{kind.lower()}",
                     mime=mime,
                     on_click="ignore",

@@ -45,17 +45,16 @@ def _range(facet: Facet) -> str | None:
     low, high = facet.low, facet.high
     if low is None or high is None or low == high:
         return None
-    if not isinstance(low, date) and facet.whole:
-        low, high = int(low), int(high)
-    chosen = st.slider(
-        plain(facet.name),
-        low,
-        high,
-        (low, high),
-        key=_key(facet),
-        bind="query-params",
-        format="YYYY-MM-DD" if isinstance(low, date) else ("%d" if facet.whole else None),
-    )
+    label, key = plain(facet.name), _key(facet)
+    chosen: tuple[float | date, float | date]
+    if isinstance(low, date) and isinstance(high, date):
+        chosen = st.slider(label, low, high, (low, high), key=key, bind="query-params", format="YYYY-MM-DD")
+    elif isinstance(low, date) or isinstance(high, date):
+        return None
+    else:
+        kind, shown = (int, "%d") if facet.whole else (float, None)
+        low, high = kind(low), kind(high)
+        chosen = st.slider(label, low, high, (low, high), key=key, bind="query-params", format=shown)
     return None if chosen == (low, high) else between(facet, *chosen)
 
 
