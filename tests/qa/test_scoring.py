@@ -84,9 +84,9 @@ def test_the_best_window_finds_what_a_cut_passage_has_lost():
     filler = ". ".join(f"word{number} other{number} more{number}" for number in range(60))
     question = asked(passage=f"{filler}. The cat drank milk.")
     encoder = ConceptEncoder(max_words=50)
-    (best,) = score_questions([question], encoder, long_passages="best-window")
+    (best,) = score_questions([question], encoder)
     assert best.chosen == 1
-    (whole,) = score_questions([question], encoder)
+    (whole,) = score_questions([question], encoder, long_passages="whole")
     assert best.scores[1] > whole.scores[1]
 
 

@@ -84,7 +84,7 @@ def evaluate() -> None:
 @click.option(
     "--long-passages",
     type=click.Choice(["whole", "best-window"]),
-    default="whole",
+    default="best-window",
     show_default=True,
     help="How mcqa compares a long passage.",
 )

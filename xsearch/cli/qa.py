@@ -38,9 +38,9 @@ _BATCH = 256
 @click.option(
     "--long-passages",
     type=click.Choice(["whole", "best-window"]),
-    default="whole",
+    default="best-window",
     show_default=True,
-    help="Compare a long passage as a whole, cut at the module's maximum length, or by its best window.",
+    help="Compare a long passage by its best window, or as a whole, cut at the module's maximum length.",
 )
 @click.option("--skip-invalid", is_flag=True, help="Leave out rows that cannot be scored, and count them.")
 @STORE

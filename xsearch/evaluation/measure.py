@@ -30,7 +30,7 @@ class Settings:
     limit: int | None = None
     seed: int = 0
     resamples: int = 1000
-    long_passages: LongPassages = "whole"
+    long_passages: LongPassages = "best-window"
     bonus: float = 0.0
 
 

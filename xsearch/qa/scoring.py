@@ -24,7 +24,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 LongPassages = Literal["whole", "best-window"]
-"""How a passage is compared: as one text (cut at the module's maximum length), or by its best window."""
+"""How a passage is compared: as one text (cut at the module's maximum length), or by its best window.
+
+The window is the default: on the development sets of English and Finnish it answers 82 to 84 % of the questions made of
+long passages, the whole passage 57 to 63 % (`xsearch eval passages`).
+"""
 
 
 def score_options(
@@ -36,7 +40,7 @@ def score_options(
     passage_lang: str | None = None,
     question_lang: str | None = None,
     option_lang: str | None = None,
-    long_passages: LongPassages = "whole",
+    long_passages: LongPassages = "best-window",
 ) -> OptionScores:
     """Scores the options of one question by how close the passage is to "question option".
 
@@ -67,7 +71,7 @@ def score_questions(
     questions: Sequence[Question],
     encoder: SentenceEncoder,
     *,
-    long_passages: LongPassages = "whole",
+    long_passages: LongPassages = "best-window",
     space: str | None = None,
 ) -> list[OptionScores]:
     """Scores many questions, each distinct text encoded once; `space` overrides the choice by language.
