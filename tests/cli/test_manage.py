@@ -5,6 +5,7 @@ import pytest
 
 from tests.cli.conftest import refusal
 from xsearch.collection import Collection
+from xsearch.collection.drift import Recall
 
 
 def test_list_shows_every_collection(run, news):
@@ -36,6 +37,20 @@ def test_info_describes_collection_and_index(run, news):
         assert part in shown
     described = json.loads(run("info", "news", "--format", "json").stdout)
     assert (described["name"], described["languages"]) == ("news", {"fi": 4})
+
+
+def test_info_measures_the_index_again_when_asked(run, news, monkeypatch):
+    described = json.loads(run("info", "news", "--measure", "--format", "json").stdout)
+    assert described["measured"] == [{"space": "shared", "probes": 4, "now": 1.0, "built": 1.0}]
+    assert "measured" not in json.loads(run("info", "news", "--format", "json").stdout)
+    assert "recall@10 1.000 on 4 of the documents" in run("info", "news", "--measure").stdout
+    monkeypatch.setattr(Collection, "measure_recall", lambda self, space: Recall(space, 100, 0.8, 0.95))
+    shown = run("info", "news", "--measure").stdout
+    assert (
+        "the shared index finds 0.800 of the ten nearest now, it found 0.950 when it was built"
+        in " ".join(shown.split())
+    )
+    assert "compact" not in run("info", "news").stdout
 
 
 def test_verify_is_silent_about_nothing_and_names_what_is_damaged(run, news):

@@ -5,7 +5,8 @@ import pytest
 
 from tests.stored import clustered_vectors, create, nearest, random_vectors
 from xsearch.collection import Collection, IndexSettings
-from xsearch.collection.maintenance import segments_to_merge
+from xsearch.collection.maintenance import _commit_segments, segments_to_merge
+from xsearch.collection.merging import merge
 from xsearch.errors import QueryError
 
 ROWS = 1500
@@ -144,6 +145,33 @@ def test_everything_in_a_part_may_die(tmp_path):
     assert collection.info().advice == ()
 
 
+def test_the_dead_that_only_an_index_still_holds_are_advised_about(tmp_path):
+    collection = create(tmp_path / "c")
+    add(collection, 0, 1000)
+    collection.delete(where="n < 300")
+    # many small segments are merged, which forgets the dead there
+    with collection.writer() as writer:
+        merged = merge(writer.snapshot, writer.snapshot.segments, writer.new_name())
+        _commit_segments(writer, (merged,))
+    collection.refresh()
+    assert collection.info().deleted == 0
+    assert collection.info().advice == (
+        "an index still holds many deleted documents, which every query steps over; compact to build it anew",
+    )
+    assert recall(collection, np.arange(300, 1000)) >= 0.93
+    collection.compact()
+    assert collection.info().advice == ()
+
+
+def test_uneven_lists_are_advised_about(tmp_path, monkeypatch):
+    collection = create(tmp_path / "c", settings=IndexSettings("IVF16,SQ8"))
+    add(collection, 0, ROWS)
+    assert 1.05 < collection.info().parts[0].index.imbalance < 3
+    assert collection.info().advice == ()
+    monkeypatch.setattr("xsearch.collection.describe._UNEVEN", 1.05)
+    assert "uneven" in collection.info().advice[0]
+
+
 def test_a_recall_that_was_not_reached_is_advised_about(tmp_path, monkeypatch):
     monkeypatch.setattr("xsearch.index.tuning._DEEP", 2)
     collection = create(tmp_path / "c", settings=IndexSettings("PQ1x4", recall=0.99))
@@ -187,8 +215,10 @@ def test_recall_is_measured_again_and_a_drop_is_noticed(tmp_path):
     assert recall.built == collection.info().parts[0].index.recall_at_10
     assert recall.now == pytest.approx(recall.built, abs=0.05)
     assert not recall.has_dropped
+    assert recall.advice is None
     collection._view.snapshot.parts[0]._indexes["shared"]._index.nprobe = 1
     assert collection.measure_recall().has_dropped
+    assert "compact to build it anew" in collection.measure_recall().advice
     with pytest.raises(QueryError, match="native space is not indexed"):
         collection.measure_recall("native")
 

@@ -2,7 +2,10 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from xsearch.collection.manifest import IndexRecord, ModuleRecord
+from xsearch.collection.part import Part
 from xsearch.collection.snapshot import Snapshot
 
 _MANY_SEGMENTS = 24
@@ -78,6 +81,12 @@ def describe(name: str, snapshot: Snapshot) -> Info:
     )
 
 
+def _dead_share(snapshot: Snapshot, part: Part) -> float:
+    """How much of a part is deleted; merging segments forgets the dead, an index keeps them."""
+    first, last = np.searchsorted(snapshot.dead, [part.record.first_key, part.record.last_key + 1])
+    return float(last - first) / part.record.rows
+
+
 def _advice(snapshot: Snapshot, held: int) -> list[str]:
     manifest = snapshot.manifest
     advice = []
@@ -86,6 +95,10 @@ def _advice(snapshot: Snapshot, held: int) -> list[str]:
     if held and (held - manifest.count) / held > _MANY_DEAD:
         advice.append(
             f"{held - manifest.count} of {held} stored documents are deleted; compact to free their room"
+        )
+    elif any(_dead_share(snapshot, part) > _MANY_DEAD for part in snapshot.parts):
+        advice.append(
+            "an index still holds many deleted documents, which every query steps over; compact to build it anew"
         )
     if len(manifest.segments) > _MANY_SEGMENTS:
         advice.append(

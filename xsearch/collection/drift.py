@@ -15,6 +15,8 @@ from xsearch.collection.snapshot import Snapshot
 
 _K = 10
 _SEED = 7
+_MUCH = 0.03
+"""A hundred probes measure recall to within about 0.02, so a loss below this is no news."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,17 @@ class Recall:
     @property
     def has_dropped(self) -> bool:
         """Whether so much was lost that compacting is advised."""
-        return self.now < self.built - 0.03
+        return self.now < self.built - _MUCH
+
+    @property
+    def advice(self) -> str | None:
+        """What to do about it, if anything."""
+        if not self.has_dropped:
+            return None
+        return (
+            f"the {self.space} index finds {self.now:.3f} of the ten nearest now, it found {self.built:.3f} when it "
+            "was built; compact to build it anew"
+        )
 
 
 def measure_recall(snapshot: Snapshot, space: str, probes: int = 100) -> Recall:
