@@ -133,6 +133,8 @@ def test_training_pairs_are_no_test_set(tmp_path, write_table):
         (tmp_path / name).mkdir()
         write_table(tmp_path / name / "en-fi.parquet", [{"en": "A cat.", "xx": "Kissa."}])
     assert set(found(find_bitext(tmp_path))) == {("held-out pairs", "dev", "en-fi")}
+    assert set(found(find_bitext(tmp_path / "parallel"))) == {("held-out pairs", "parallel", "en-fi")}
+    assert set(found(find_bitext(tmp_path / "parallel" / "en-fi.parquet"))) != set()
 
 
 def test_ntrex_and_flores_give_every_pair_of_languages(tmp_path):
