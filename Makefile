@@ -27,8 +27,8 @@ demo: $(VENV)/.base
 	    test -f "$(STORE)/demo-$$lang/manifest.json" \
 	    || $(BIN)/xsearch index xsearch/demo/$$lang.parquet --lang $$lang --collection demo-$$lang || exit 1; \
 	done
-	@$(call ask,"saanko itse sahata naapurin puolelta pihalle kasvavat oksat",fi,demo-fi)
-	@$(call ask,"nobody ploughs our country lane after snowfall: whose job is it?",en,demo-fi)
+	@$(call ask,"autoilija luotti karttalaitteen neuvoihin ja oli päätyä uimaan",fi,demo-fi)
+	@$(call ask,"when did women first get to vote and sit in parliament?",en,demo-fi)
 	@$(call ask,"onko normaalia että lämpöpumpun ulkoyksikkö on talvella jäässä",fi,demo-en)
 	@echo
 	@echo "Ask your own:  $(BIN)/xsearch query \"...\" --lang en"
