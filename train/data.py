@@ -47,6 +47,12 @@ class TrainingData:
     scored: dict[str, list[ScoredPair]] = field(default_factory=dict)
     left_out: Counter[str] = field(default_factory=Counter)
 
+    def texts(self) -> list[str]:
+        """Every text of the language, once, in an order that depends on the texts only."""
+        texts = {p.right for p in self.pairs}
+        texts |= {text for p in self.paraphrases for text in (p.left, p.right)}
+        return sorted(texts | set(self.monolingual), key=text_key)
+
 
 def read_training_data(
     folder: Path, language: str, settings: Data, test_sets: Path | None = None

@@ -43,22 +43,45 @@ def translated_table(
     settings: Initialisation,
 ) -> Table:
     """A table for `tokenizer`; `foreign` and `english` are translations of each other, shuffled."""
-    size = tokenizer.get_vocab_size()
+    counts = translation_counts(tokenizer, base_tokenizer, len(base_table), foreign, english, settings)
+    return table_of_counts(counts, tokenizer, base_tokenizer, base_table, settings.rescale)
+
+
+def translation_counts(
+    tokenizer: Tokenizer,
+    base_tokenizer: Tokenizer,
+    base_size: int,
+    foreign: Sequence[str],
+    english: Sequence[str],
+    settings: Initialisation,
+) -> sparse.csr_matrix:
+    """How often a sub-word of `tokenizer` is expected to translate one of the base's, (vocabulary, `base_size`)."""
     links = collect_links(
         [e.ids for e in tokenizer.encode_batch_fast(list(foreign), add_special_tokens=False)],
         [e.ids for e in base_tokenizer.encode_batch_fast(list(english), add_special_tokens=False)],
-        english_vocabulary=len(base_table),
+        english_vocabulary=base_size,
         diagonal=settings.diagonal,
         max_links=settings.max_links,
     )
     counts = align(links, iterations=settings.iterations)
-    counts.resize((size, len(base_table)))
+    counts.resize((tokenizer.get_vocab_size(), base_size))
+    return counts
+
+
+def table_of_counts(
+    counts: sparse.csr_matrix,
+    tokenizer: Tokenizer,
+    base_tokenizer: Tokenizer,
+    base_table: Table,
+    rescale: float,
+) -> Table:
+    """Every sub-word as the average of what it translates; sub-words of one spelling are taken for translations too."""
     counts = counts + _same_spelling(tokenizer, base_tokenizer, counts.shape)
     total = np.asarray(counts.sum(axis=1)).ravel()
     table = np.asarray(sparse.diags(1 / np.maximum(total, 1e-9)) @ counts @ base_table, np.float32)
     known = total > ENOUGH
     table[~known] = table[known].mean(axis=0) if known.any() else base_table.mean(axis=0)
-    return _finish(table, tokenizer, base_tokenizer, base_table, settings.rescale)
+    return _finish(table, tokenizer, base_tokenizer, base_table, rescale)
 
 
 def focus_table(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import unicodedata
+from typing import Any
 
 KEY_BYTES = 16
 
@@ -17,3 +19,8 @@ def sentence_key(text: str) -> str:
     """What two spellings of the same sentence share: NFKC, lower case, letters, digits and vowel signs only."""
     folded = unicodedata.normalize("NFKC", text).lower()
     return "".join(c for c in folded if c.isalnum() or unicodedata.category(c)[0] == "M")
+
+
+def settings_key(*parts: Any) -> str:
+    """Identifies plain data: settings, other keys, lists of texts."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

@@ -32,3 +32,20 @@ def guided(student: torch.Tensor, teacher: torch.Tensor, bank: torch.Tensor, sca
 def distance(student: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:
     """1 - cosine of a translation and its English vector."""
     return 1 - (student * teacher).sum(dim=1).mean()
+
+
+def within(
+    student: torch.Tensor, teacher: torch.Tensor, scale: float, distance_weight: float
+) -> torch.Tensor:
+    """Make the student's similarities among its own texts those of the teacher among their translations.
+
+    No text is compared with one in another language, so the student may lie anywhere in the space: the monolingual
+    counterpart of `guided` and `distance`. Each text's similarities to the others are distributed alike
+    (cross-entropy) and, weighted, alike in size (squared difference). A single text has no others: the loss is 0.
+    """
+    if len(student) < 2:
+        return (student * 0).sum()
+    others = ~torch.eye(len(student), dtype=torch.bool, device=student.device)
+    ours, wanted = ((v @ v.T)[others].view(len(v), -1) for v in (student, teacher))
+    alike = functional.cross_entropy(ours * scale, functional.softmax(wanted * scale, dim=1))
+    return alike + distance_weight * (ours - wanted).pow(2).mean()

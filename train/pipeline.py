@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -26,10 +26,11 @@ from train.base import Base
 from train.compute import Compute
 from train.data import TrainingData
 from train.initialisation import Table, focus_table, translated_table
-from train.keys import text_key
+from train.keys import settings_key, text_key
 from train.language_adaptation import adapt_to_language
 from train.log import Log
 from train.measure import dev_scores
+from train.reading import Pair
 from train.recipe import STAGES, Recipe
 from train.run import Run
 from train.sentence_encoding import align_across_languages, encode_sentences
@@ -78,9 +79,25 @@ class Pipeline:
             ) from error
 
     def _run(self, until: str) -> Run:
+        run, key = self._begin()
+        recipe = self.recipe
+        steps: dict[str, Callable[[], None]] = {
+            "language_adaptation": lambda: adapt_to_language(run, self.data.texts()),
+            "sentence_encoding": lambda: encode_sentences(run),
+            "cross_lingual_alignment": lambda: align_across_languages(run),
+        }
+        for stage in STAGES[1 : STAGES.index(until) + 1]:
+            settings = (getattr(recipe, stage), recipe.data, recipe.lora, recipe.adapter)
+            key = settings_key(stage, key, *map(asdict, settings), recipe.max_length)
+            spaces = ("native", "shared") if stage == STAGES[-1] else ("native",)
+            self._step(stage, key, run, steps[stage], spaces)
+        return run
+
+    def _begin(self) -> tuple[Run, str]:
+        """The run with a new student, after the first step, and that step's key."""
         torch.manual_seed(self.recipe.seed)
         recipe = self.recipe
-        key = _key(
+        key = settings_key(
             "vocabulary",
             self._data_key(),
             self.base.content_hash,
@@ -92,22 +109,20 @@ class Pipeline:
         student = Student(self.base, table, recipe.lora, recipe.adapter, self.compute)
         run = Run(self.data, recipe, self.base, self.teacher, tokenizer, student, self.folder, self.log)
         self._measure(run, "vocabulary", ("native",))
-        steps: dict[str, Callable[[], None]] = {
-            "language_adaptation": lambda: adapt_to_language(run, self._monolingual()),
-            "sentence_encoding": lambda: encode_sentences(run),
-            "cross_lingual_alignment": lambda: align_across_languages(run),
-        }
-        for stage in STAGES[1 : STAGES.index(until) + 1]:
-            settings = (getattr(recipe, stage), recipe.data, recipe.lora, recipe.adapter)
-            key = _key(stage, key, *map(asdict, settings), recipe.max_length)
-            if not self._restore(stage, key, student):
-                started = time.time()
-                self._discard_foreign_checkpoint(stage, key)
-                steps[stage]()
-                self.minutes[stage] = round((time.time() - started) / 60, 1)
-                self._measure(run, stage, ("native", "shared") if stage == STAGES[-1] else ("native",))
-                self._keep(stage, key, student)
-        return run
+        return run, key
+
+    def _step(
+        self, name: str, key: str, run: Run, train: Callable[[], None], spaces: tuple[str, ...]
+    ) -> None:
+        """Take the step's result from the folder, or train, measure in `spaces` and keep it."""
+        if self._restore(name, key, run.student):
+            return
+        started = time.time()
+        self._discard_foreign_checkpoint(name, key)
+        train()
+        self.minutes[name] = round((time.time() - started) / 60, 1)
+        self._measure(run, name, spaces)
+        self._keep(name, key, run.student)
 
     def _vocabulary(self, key: str) -> tuple[Tokenizer, Table]:
         """The tokenizer and the first embedding table."""
@@ -117,12 +132,15 @@ class Pipeline:
         started = time.time()
         # The key stands in the table's file alone: while the tokenizer changes, there is no table.
         done.unlink(missing_ok=True)
-        tokenizer = train_tokenizer(self._monolingual(), self.data.language, self.recipe.vocabulary)
-        table = self._first_table(tokenizer)
+        tokenizer, table = self._new_vocabulary()
         tokenizer.save(str(written))
         _write(done, {"table": torch.from_numpy(table)}, {"key": key})
         self.minutes["vocabulary"] = round((time.time() - started) / 60, 1)
         return tokenizer, table
+
+    def _new_vocabulary(self) -> tuple[Tokenizer, Table]:
+        tokenizer = train_tokenizer(self.data.texts(), self.data.language, self.recipe.vocabulary)
+        return tokenizer, self._first_table(tokenizer)
 
     def _first_table(self, tokenizer: Tokenizer) -> Table:
         base, settings = self.base, self.recipe.initialisation
@@ -134,19 +152,10 @@ class Pipeline:
         self.log.write("initialisation", method=method, vocabulary=tokenizer.get_vocab_size())
         if method == "focus":
             return focus_table(
-                tokenizer, base.tokenizer, base_table, tokenise(tokenizer, self._monolingual(), 128)
+                tokenizer, base.tokenizer, base_table, tokenise(tokenizer, self.data.texts(), 128)
             )
-        order = np.arange(len(self.data.pairs))
-        np.random.default_rng([self.recipe.seed, 0]).shuffle(order)
-        pairs = [self.data.pairs[i] for i in order]
-        foreign, english = [p.right for p in pairs], [p.left for p in pairs]
+        foreign, english = shuffled_sides(self.data.pairs, self.recipe.seed)
         return translated_table(tokenizer, base.tokenizer, base_table, foreign, english, settings)
-
-    def _monolingual(self) -> list[str]:
-        """Every text of the language, once, in an order that depends on the texts only."""
-        texts = {p.right for p in self.data.pairs}
-        texts |= {text for p in self.data.paraphrases for text in (p.left, p.right)}
-        return sorted(texts | set(self.data.monolingual), key=text_key)
 
     def _measure(self, run: Run, stage: str, spaces: tuple[str, ...]) -> None:
         for space in spaces:
@@ -192,11 +201,15 @@ class Pipeline:
         used = [p.source for p in (*self.data.pairs, *self.data.paraphrases)]
         if stage == "cross_lingual_alignment":
             used += [text for p in self.data.english for text in (p.left, p.right, p.source)]
-        return _key(used)
+        return settings_key(used)
 
 
-def _key(*parts: Any) -> str:
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+def shuffled_sides(pairs: Sequence[Pair], seed: int) -> tuple[list[str], list[str]]:
+    """The foreign and the English sides of translations, as word alignment takes them: in random order."""
+    order = np.arange(len(pairs))
+    np.random.default_rng([seed, 0]).shuffle(order)
+    chosen = [pairs[int(i)] for i in order]
+    return [p.right for p in chosen], [p.left for p in chosen]
 
 
 def _notes(path: Path) -> dict[str, str]:

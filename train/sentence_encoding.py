@@ -9,12 +9,13 @@ vectors: contrastively on cross-lingual paraphrases, and on translations by cosi
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from train.batches import Examples, lay_out, rows_of, with_joined
+from train.batches import Batch, Examples, lay_out, rows_of, with_joined
 from train.data import cross_lingual_paraphrases
 from train.loop import COLLAPSED, Group, Step, batches_key, mean_cosine, train
 from train.objectives import contrastive, distance, guided
@@ -27,36 +28,70 @@ from train.student import Student
 ParaphraseLoss = Callable[[NDArray[np.int64]], tuple[torch.Tensor, torch.Tensor]]
 """Rows of a batch of paraphrases -> (loss, student vectors)."""
 
+Guidance = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
+"""Student vectors (b, d), the teacher's of their translations (b, d) and a bank of others (m, d) -> loss."""
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What a step learns from one language: the batches, and for the number of a batch its loss and vectors.
+
+    `likeness` is the mean cosine of the teacher's vectors with each other.
+    """
+
+    plan: list[Batch]
+    loss_of: Callable[[int], tuple[torch.Tensor, torch.Tensor]]
+    likeness: float
+
 
 def encode_sentences(run: Run) -> None:
-    """Step 3, in place: table and LoRA, native space. Paraphrases are (a, b), both in the language."""
-    settings, student, paraphrases = run.recipe.sentence_encoding, run.student, run.data.paraphrases
+    """Step 3, in place: table and LoRA, native space."""
+    if run.recipe.sentence_encoding.sentences:
+        learn(run, "sentence_encoding", body_groups(run), [sentence_lesson(run)])
+
+
+def align_across_languages(run: Run) -> None:
+    """Step 4, in place: the adapter, shared space."""
+    settings, student = run.recipe.cross_lingual_alignment, run.student
     if not settings.sentences:
         return
-    examples = Examples(paraphrases, run.token_ids, ("left", "right"))
+    student.train_only("adapter")
+    student.use_space("shared")
+    groups = [Group(student.adapter_parameters(), settings.rate)]
+    learn(run, "cross_lingual_alignment", groups, [alignment_lesson(run)])
+
+
+def body_groups(run: Run) -> list[Group]:
+    """What step 3 trains: the table, unless its rate is 0, and the LoRA updates (or the body), in the native space."""
+    settings, student = run.recipe.sentence_encoding, run.student
+    student.train_only(*(["table"] if settings.embedding_rate else []), "lora")
+    student.use_space("native")
+    groups = [Group([student.table], settings.embedding_rate)] if settings.embedding_rate else []
+    return [*groups, Group(student.body_updates(), settings.lora_rate)]
+
+
+def sentence_lesson(run: Run, guidance: Guidance | None = None) -> Lesson:
+    """Step 3's: paraphrases (a, b), both in the language, and translations by `guidance`, as a rule the step's own."""
+    settings, student = run.recipe.sentence_encoding, run.student
+    examples = Examples(run.data.paraphrases, run.token_ids, ("left", "right"))
 
     def paraphrase_loss(rows: NDArray[np.int64]) -> tuple[torch.Tensor, torch.Tensor]:
         vectors = _vectors(student, examples.ids(rows, "left") + examples.ids(rows, "right"))
         a, b = vectors[: len(rows)], vectors[len(rows) :]
         return contrastive(a, b, settings.scale), a
 
-    student.train_only(*(["table"] if settings.embedding_rate else []), "lora")
-    student.use_space("native")
-    groups = [Group([student.table], settings.embedding_rate)] if settings.embedding_rate else []
-    groups += [Group(student.body_updates(), settings.lora_rate)]
-    _train(run, "sentence_encoding", settings, groups, examples, lambda _: paraphrase_loss, run.recipe.seed)
+    guidance = guidance or english_guidance(settings)
+    return _lesson(run, settings, examples, lambda _: paraphrase_loss, guidance, run.recipe.seed)
 
 
-def align_across_languages(run: Run) -> None:
-    """Step 4, in place: the adapter, shared space, with (English, foreign) paraphrases."""
+def alignment_lesson(run: Run) -> Lesson:
+    """Step 4's: (English, foreign) paraphrases, and translations."""
     settings, student = run.recipe.cross_lingual_alignment, run.student
-    if not settings.sentences:
-        return
     cross = cross_lingual_paraphrases(run.data)
     examples = Examples(cross, run.token_ids)
 
     def paraphrase_loss_for(used: NDArray[np.int64]) -> ParaphraseLoss:
-        targets = _Targets(run, "cross_lingual_alignment", cross, used)
+        targets = _Targets(run, cross, used)
 
         def paraphrase_loss(rows: NDArray[np.int64]) -> tuple[torch.Tensor, torch.Tensor]:
             vectors = _vectors(student, examples.ids(rows))
@@ -64,28 +99,52 @@ def align_across_languages(run: Run) -> None:
 
         return paraphrase_loss
 
-    student.train_only("adapter")
-    student.use_space("shared")
-    groups = [Group(student.adapter_parameters(), settings.rate)]
-    _train(
-        run, "cross_lingual_alignment", settings, groups, examples, paraphrase_loss_for, run.recipe.seed + 1
-    )
+    guidance = english_guidance(settings)
+    return _lesson(run, settings, examples, paraphrase_loss_for, guidance, run.recipe.seed + 1)
 
 
-def _train(
+def english_guidance(settings: SentenceEncoding | CrossLingualAlignment) -> Guidance:
+    """Towards the English vectors of the translations, and towards their similarities."""
+
+    def loss(vectors: torch.Tensor, wanted: torch.Tensor, bank: torch.Tensor) -> torch.Tensor:
+        alike = guided(vectors, wanted, bank, settings.scale)
+        return alike + settings.cosine_weight * distance(vectors, wanted)
+
+    return loss
+
+
+def learn(run: Run, name: str, groups: list[Group], lessons: list[Lesson]) -> None:
+    """Train the run's student on the batches of the lessons; those of several are shuffled among each other."""
+    turns = [(lesson, number) for lesson in lessons for number in range(len(lesson.plan))]
+    if len(lessons) > 1:
+        order = np.random.default_rng([run.recipe.seed, 7]).permutation(len(turns))
+        turns = [turns[i] for i in order]
+    batches = [lesson.plan[number] for lesson, number in turns]
+
+    def loss_of(turn: int) -> tuple[torch.Tensor, torch.Tensor]:
+        lesson, number = turns[turn]
+        return lesson.loss_of(number)
+
+    sizes = [len(batch.rows) for batch in batches]
+    key = batches_key([[batch.paraphrase, batch.rows.tolist()] for batch in batches])
+    likeness = max(lesson.likeness for lesson in lessons)
+    step = Step(name, groups, sizes, loss_of, key, collapsed=max(COLLAPSED, 1 - (1 - likeness) / 4))
+    train(step, run.student, run.folder, run.log)
+
+
+def _lesson(
     run: Run,
-    name: str,
     settings: SentenceEncoding | CrossLingualAlignment,
-    groups: list[Group],
     paraphrases: Examples,
     paraphrase_loss_for: Callable[[NDArray[np.int64]], ParaphraseLoss],
+    guidance: Guidance,
     seed: int,
-) -> None:
-    """Train on a plan of batches; `paraphrase_loss_for` gets the rows of all paraphrases in it."""
+) -> Lesson:
+    """A plan of batches with its losses; `paraphrase_loss_for` gets the rows of all paraphrases in it."""
     pairs = with_joined(run.data.pairs, run.recipe.data, seed)
     translations = Examples(pairs, run.token_ids)
     plan = lay_out(translations, paraphrases, settings, run.recipe.data, seed)
-    targets = _Targets(run, name, pairs, rows_of(plan, paraphrase=False))
+    targets = _Targets(run, pairs, rows_of(plan, paraphrase=False))
     paraphrase_loss = paraphrase_loss_for(rows_of(plan, paraphrase=True))
 
     def loss_of(number: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -93,22 +152,17 @@ def _train(
         if plan[number].paraphrase:
             return paraphrase_loss(rows)
         vectors = _vectors(run.student, translations.ids(rows))
-        wanted = targets.of(rows).to(vectors)
         bank = targets.draw(settings.bank, [seed, 5, number]).to(vectors)
-        loss = guided(vectors, wanted, bank, settings.scale)
-        return loss + settings.cosine_weight * distance(vectors, wanted), vectors
+        return guidance(vectors, targets.of(rows).to(vectors), bank), vectors
 
-    sizes = [len(batch.rows) for batch in plan]
-    key = batches_key([[batch.paraphrase, batch.rows.tolist()] for batch in plan])
-    step = Step(name, groups, sizes, loss_of, key, collapsed=max(COLLAPSED, 1 - (1 - targets.likeness) / 4))
-    train(step, run.student, run.folder, run.log)
+    return Lesson(plan, loss_of, targets.likeness)
 
 
 class _Targets:
     """Teacher vectors of the English sides of those `pairs` that are used."""
 
-    def __init__(self, run: Run, step: str, pairs: list[Pair], used: NDArray[np.int64]) -> None:
-        run.log.write("teacher", step=step, texts=len(used))
+    def __init__(self, run: Run, pairs: list[Pair], used: NDArray[np.int64]) -> None:
+        run.log.write("teacher", language=run.data.language, texts=len(used))
         self._vectors = torch.from_numpy(
             run.teacher.encode(
                 [pairs[i].left for i in used],

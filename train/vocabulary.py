@@ -45,6 +45,32 @@ def train_tokenizer(texts: Sequence[str], language: str, settings: Vocabulary) -
         tokenizer = _metaspace(texts, normalise, settings)
     else:
         raise XsearchError(f"tokenizer kind {settings.kind!r} is unknown; use wordpiece, unigram or bpe")
+    return _with_ends(tokenizer)
+
+
+def united(tokenizers: Sequence[Tokenizer]) -> Tokenizer:
+    """One WordPiece tokenizer that knows every piece of several, and has no language's own lower-casing.
+
+    WordPiece takes the longest piece that fits, so every language is cut as by its own tokenizer, or into longer
+    pieces that another language has too.
+
+    Raises:
+        XsearchError: one of them is no WordPiece tokenizer.
+    """
+    vocabulary = {piece: index for index, piece in enumerate(SPECIAL_TOKENS)}
+    for tokenizer in tokenizers:
+        model = json.loads(tokenizer.to_str())["model"]
+        if model["type"] != "WordPiece":
+            raise XsearchError(
+                f"vocabularies can be united if they are of WordPiece, found {model['type']}; set kind = "
+                '"wordpiece" in the recipe\'s [vocabulary] and take a base with such a tokenizer'
+            )
+        for piece in sorted(model["vocab"], key=model["vocab"].__getitem__):
+            vocabulary.setdefault(piece, len(vocabulary))
+    return _with_ends(_wordpiece_of(vocabulary, normaliser("")))
+
+
+def _with_ends(tokenizer: Tokenizer) -> Tokenizer:
     tokenizer.post_processor = processors.TemplateProcessing(
         single="[CLS] $A [SEP]",
         pair="[CLS] $A [SEP] $B [SEP]",
@@ -70,7 +96,10 @@ def _wordpiece(texts: Sequence[str], normalise: normalizers.Normalizer, settings
         show_progress=False,
     )
     learner.train_from_iterator(texts, trainer)
-    vocabulary = json.loads(learner.to_str())["model"]["vocab"]
+    return _wordpiece_of(json.loads(learner.to_str())["model"]["vocab"], normalise)
+
+
+def _wordpiece_of(vocabulary: dict[str, int], normalise: normalizers.Normalizer) -> Tokenizer:
     model = models.WordPiece(vocab=vocabulary, unk_token="[UNK]", max_input_chars_per_word=_LONGEST_WORD)
     tokenizer = Tokenizer(model)
     tokenizer.normalizer, tokenizer.pre_tokenizer = normalise, pre_tokenizers.BertPreTokenizer()
