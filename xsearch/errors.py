@@ -39,3 +39,7 @@ class MissingExtraError(XsearchError):
 
 class EvaluationError(XsearchError):
     """Evaluation data or questions that cannot be scored."""
+
+
+class ServerError(XsearchError):
+    """A server that cannot be started, cannot be reached, or answers something that makes no sense."""

@@ -2,51 +2,55 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from xsearch.answers import Answer, AnsweredHit
 from xsearch.cli.printable import printable
 from xsearch.cli.table import Column, table
 from xsearch.languages import describe
-
-if TYPE_CHECKING:
-    from xsearch.collection import Hit
-    from xsearch.search import SearchResult
 
 _TITLES = ("title", "headline", "heading")
 _LONGEST_VALUE = 60
 
 
-def hits_table(result: SearchResult, *, several: bool) -> str:
+def hits_table(answer: Answer, *, several: bool) -> str:
     """The query and its hits; ``several``: they may come from different collections, so each says which."""
-    heading = f"{printable(result.query)}  [{describe([result.lang])}, {result.space} space]"
-    if not result.hits:
+    heading = f"{printable(answer['query'])}  [{describe([answer['lang']])}, {answer['space']} space]"
+    if not answer["hits"]:
         return f"{heading}\nNo document matches."
     columns = [Column("rank", right=True), Column("score", right=True), Column("id"), Column("document")]
     if several:
         columns.insert(2, Column("collection"))
     rows = [
-        [str(hit.rank), f"{hit.score:.3f}", *([hit.collection] if several else []), hit.id, _document(hit)]
-        for hit in result.hits
+        [
+            str(hit["rank"]),
+            f"{hit['score']:.3f}",
+            *([hit["collection"]] if several else []),
+            hit["id"],
+            _document(hit),
+        ]
+        for hit in answer["hits"]
     ]
     return f"{heading}\n{table(columns, rows, lines=3)}"
 
 
-def _document(hit: Hit) -> str:
+def _document(hit: AnsweredHit) -> str:
     """Title, text and metadata, a paragraph each."""
-    title_name = next((name for name in hit.metadata if name.lower() in _TITLES), None)
-    title = hit.metadata[title_name] if title_name else None
+    metadata = hit["metadata"]
+    title_name = next((name for name in metadata if name.lower() in _TITLES), None)
+    title = metadata[title_name] if title_name else None
     values = [
         f"{name}: {shown}"
-        for name, value in hit.metadata.items()
+        for name, value in metadata.items()
         if name != title_name and (shown := _value(value)) is not None
     ]
-    paragraphs = [title if isinstance(title, str) else "", " ".join(hit.text.split()), " · ".join(values)]
+    paragraphs = [title if isinstance(title, str) else "", " ".join(hit["text"].split()), " · ".join(values)]
     return "\n".join(" ".join(paragraph.split()) for paragraph in paragraphs if paragraph)
 
 
 def _value(value: Any) -> str | None:
     """A short value as text; long ones are for JSON."""
-    if value is None or isinstance(value, (list, dict, bytes)):
+    if value is None or isinstance(value, (list, dict)):
         return None
     shown = str(value)
     return shown if len(shown) <= _LONGEST_VALUE else None

@@ -41,6 +41,7 @@ COMMANDS = {
     "drop": Entry("xsearch.cli.manage", "drop", "Remove a collection."),
     "langs": Entry("xsearch.cli.langs", "langs", "List the installed language modules and their scores."),
     "eval": Entry("xsearch.cli.evaluation", "evaluate", "Measure modules on public test sets."),
+    "serve": Entry("xsearch.cli.serve", "serve", "Serve the collections over HTTP."),
     "ui": Entry("xsearch.cli.ui", "ui", "Open the search page in a browser."),
 }
 

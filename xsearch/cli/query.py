@@ -8,17 +8,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
+from xsearch.answers import Answer, Terms
 from xsearch.cli.options import DEVICE, STORE
 from xsearch.cli.printable import notice
 from xsearch.errors import QueryError
-from xsearch.languages import AUTO, describe, detect, resolve
+from xsearch.languages import AUTO, describe, resolve
 
 if TYPE_CHECKING:
     from xsearch.collection import Collection
     from xsearch.search import SearchResult
 
 _BATCH = 256
+# Of a server's request, so that others get their turn and an answer stays below the limit of hits.
+_REMOTE_BATCH, _REMOTE_HITS = 64, 20_000
 
 
 @click.command()
@@ -60,6 +64,12 @@ _BATCH = 256
     help="Rank by the query's words too, among the documents in its own language; needs xsearch[hybrid].",
 )
 @click.option("--timings", is_flag=True, help="Say on stderr what the time went to.")
+@click.option(
+    "--server",
+    envvar="XSEARCH_SERVER",
+    show_envvar=True,
+    help="URL of an `xsearch serve` to ask. Its store counts; with --store or --device the variable is ignored.",
+)
 @STORE
 @DEVICE
 def query(
@@ -74,6 +84,7 @@ def query(
     form: str,
     hybrid: bool,
     timings: bool,
+    server: str | None,
     store: Path,
     device: str,
 ) -> None:
@@ -81,8 +92,6 @@ def query(
 
     The language of the query need not be that of the documents.
     """
-    from xsearch.cli.store import open_collections
-
     if (text is None) == (file is None):
         raise click.UsageError("Give either a query or --file.")
     if file is not None and form == "json":
@@ -90,73 +99,108 @@ def query(
     if text is not None and not text.strip():
         raise QueryError("the query is empty; expected some words")
     code = lang if lang == AUTO else resolve(lang).code
-    collections = open_collections(store, names)
-    batches = _batches(text, file, text_column)
-    for results in _answers(batches, collections, code, k, space, where, hybrid, device):
-        for result in results:
-            click.echo(_shown(result, form, several=len(collections) > 1))
-            if file is not None and form == "table":
-                click.echo()
-            if timings:
-                notice(_timings(result))
+    terms = Terms(code, tuple(dict.fromkeys(names)), k, space, where, hybrid)
+    if server and not _local_by_choice():
+        size = max(1, min(_REMOTE_BATCH, _REMOTE_HITS // k))
+        found = _asked(server, _batches(text, file, text_column, size), terms, alone=file is None)
+    else:
+        found = _searched(_batches(text, file, text_column, _BATCH), terms, store, device)
+    for answer, several, spent in found:
+        click.echo(_shown(answer, form, several=several))
+        if file is not None and form == "table":
+            click.echo()
+        if timings:
+            notice(", ".join(f"{name} {seconds * 1000:.1f} ms" for name, seconds in spent.items()))
 
 
-def _batches(text: str | None, file: Path | None, column: str | None) -> Iterator[list[str]]:
+def _local_by_choice() -> bool:
+    """Whether the command line says where to look or compute in this process, which wins over the environment."""
+    given = click.get_current_context().get_parameter_source
+    local = [name for name in ("store", "device") if given(name) is ParameterSource.COMMANDLINE]
+    if local and given("server") is ParameterSource.COMMANDLINE:
+        raise click.UsageError(f"--server has its own store and device; leave out --{' and --'.join(local)}.")
+    return bool(local)
+
+
+def _batches(text: str | None, file: Path | None, column: str | None, size: int) -> Iterator[list[str]]:
     if text is not None:
         yield [text]
         return
     from xsearch.corpus import read_queries
 
     queries = read_queries(file or "", column)
-    while batch := list(islice(queries, _BATCH)):
+    while batch := list(islice(queries, size)):
         yield batch
 
 
+_Found = tuple[Answer, bool, dict[str, float]]
+"""An answer, whether several collections were searched, and the seconds that the stages took."""
+
+
+def _asked(url: str, batches: Iterator[list[str]], terms: Terms, *, alone: bool) -> Iterator[_Found]:
+    """Answers of a server, in order."""
+    from xsearch.cli.remote import RemoteServer
+
+    said: set[str] = set()
+    with RemoteServer(url) as server:
+        for batch in batches:
+            found = server.ask(batch, terms, alone=alone)
+            for message in found.notices:
+                if message not in said:
+                    notice(message)
+            said.update(found.notices)
+            for answer in found.answers:
+                yield answer, found.collections > 1, found.seconds
+
+
+def _searched(batches: Iterator[list[str]], terms: Terms, store: Path, device: str) -> Iterator[_Found]:
+    """Answers of this process, in order."""
+    from xsearch.answers import answer_of
+    from xsearch.cli.store import open_collections
+
+    collections = open_collections(store, terms.collections)
+    for results in _answers(batches, collections, terms, device):
+        for result in results:
+            spent = result.timings
+            seconds = {"encode": spent.encode, "search": spent.search, "fetch": spent.fetch}
+            yield answer_of(result), len(collections) > 1, seconds
+
+
 def _answers(
-    batches: Iterator[list[str]],
-    collections: Sequence[Collection],
-    lang: str,
-    k: int,
-    space: str,
-    where: str | None,
-    hybrid: bool,
-    device: str,
+    batches: Iterator[list[str]], collections: Sequence[Collection], terms: Terms, device: str
 ) -> Iterator[list[SearchResult]]:
-    """Answers batch by batch, in order; within a batch the queries of one language go together."""
+    """Results batch by batch, in order; within a batch the queries of one language go together."""
     from functools import partial
 
     from xsearch.encoder import encoder_for
     from xsearch.search import search
 
     for batch in batches:
-        langs = _detected(batch) if lang == AUTO else [lang] * len(batch)
+        langs = _detected(batch) if terms.lang == AUTO else [terms.lang] * len(batch)
         places: dict[str, list[int]] = {}
         for place, one in enumerate(langs):
             places.setdefault(one, []).append(place)
         answered: dict[int, SearchResult] = {}
         for one, chosen in places.items():
             queries = [batch[place] for place in chosen]
-            encoder = partial(encoder_for, device=device)
             results = search(
                 collections,
                 queries,
                 lang=one,
-                k=k,
-                space=space,
-                where=where,
-                hybrid=hybrid,
-                encoder_for=encoder,
+                k=terms.k,
+                space=terms.space,
+                where=terms.where,
+                hybrid=terms.hybrid,
+                encoder_for=partial(encoder_for, device=device),
             )
             answered.update(zip(chosen, results, strict=True))
         yield [answered[place] for place in range(len(batch))]
 
 
 def _detected(queries: list[str]) -> list[str]:
-    from xsearch.encoder import available_modules
+    from xsearch.search.query_language import query_language
 
-    # English first, so that a query that speaks for no language ("12345") is taken as English.
-    installed = sorted(available_modules(), key=lambda code: (code != "en", code))
-    found = [detect(query, installed) for query in queries]
+    found = [query_language(query) for query in queries]
     if len(queries) == 1:
         notice(
             f"Detected {describe([found[0].code])} ({found[0].confidence:.0%} among the installed languages)"
@@ -164,20 +208,11 @@ def _detected(queries: list[str]) -> list[str]:
     return [one.code for one in found]
 
 
-def _shown(result: SearchResult, form: str, *, several: bool) -> str:
+def _shown(answer: Answer, form: str, *, several: bool) -> str:
     if form == "table":
         from xsearch.cli.hits import hits_table
 
-        return hits_table(result, several=several)
-    from dataclasses import asdict
-
+        return hits_table(answer, several=several)
     from xsearch.json_lines import json_line
 
-    hits = [asdict(hit) | {"score": round(hit.score, 6)} for hit in result.hits]
-    return json_line({"query": result.query, "lang": result.lang, "space": result.space, "hits": hits})
-
-
-def _timings(result: SearchResult) -> str:
-    spent = result.timings
-    parts = (("encode", spent.encode), ("search", spent.search), ("fetch", spent.fetch))
-    return ", ".join(f"{name} {seconds * 1000:.1f} ms" for name, seconds in parts)
+    return json_line(answer)

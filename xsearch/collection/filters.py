@@ -89,6 +89,8 @@ class Filter:
             raise QueryError(
                 f"a filter of {len(where)} characters is too long; at most {_LONGEST} are allowed"
             )
+        if any("\ud800" <= character <= "\udfff" for character in where):
+            raise self._refusal(where, "it has half of a surrogate pair")
         # brackets here and parentheses when it runs: no text can close both
         statement = f"SELECT [{where}\n] FROM documents"  # noqa: S608 - only parsed, not run
         row = self._connection.execute("SELECT json_serialize_sql(?)", [statement]).fetchone()

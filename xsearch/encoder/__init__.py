@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from xsearch.encoder.config import Adapter, Architecture, BaseReference, Lora, ModuleConfig
-from xsearch.encoder.encoder import Encoder, TokenVectors, encoder_for
+from xsearch.encoder.encoder import Encoder, TokenVectors, encoder_for, loaded_languages
 from xsearch.encoder.installed import available_modules, find_module
 from xsearch.encoder.module import Module, load_module
 
@@ -28,6 +28,7 @@ __all__ = [
     "encoder_for",
     "find_module",
     "load_module",
+    "loaded_languages",
     "write_module",
 ]
 

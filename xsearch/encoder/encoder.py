@@ -122,6 +122,10 @@ class Encoder:
         norms = np.linalg.norm(states, axis=1, keepdims=True)
         return TokenVectors(tokens.spans[~tokens.special], states / np.maximum(norms, 1e-12))
 
+    def token_counts(self, texts: Sequence[str]) -> list[int]:
+        """How many tokens of each text are read, special tokens included: at most `max_length`."""
+        return [len(ids) for ids in self._tokens().ids(texts)]
+
     def _tokens(self) -> Tokeniser:
         with self._lock:
             if self._tokeniser is None:
@@ -164,3 +168,9 @@ def encoder_for(language: str, *, device: str = "auto") -> Encoder:
         if key not in _encoders:
             _encoders[key] = Encoder(language, device=device)
         return _encoders[key]
+
+
+def loaded_languages() -> list[str]:
+    """The languages for which `encoder_for` has been called, by code."""
+    with _encoders_lock:
+        return sorted({language for language, _ in _encoders})

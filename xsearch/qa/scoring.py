@@ -41,6 +41,7 @@ def score_options(
     question_lang: str | None = None,
     option_lang: str | None = None,
     long_passages: LongPassages = "best-window",
+    device: str = "auto",
 ) -> OptionScores:
     """Scores the options of one question by how close the passage is to "question option".
 
@@ -64,7 +65,7 @@ def score_options(
             "the passage, the question or an option is empty; expected text in each of them"
         )
     asked = Question(question, tuple(options), passage, langs)
-    return score_questions([asked], ModuleEncoder(), long_passages=long_passages)[0]
+    return score_questions([asked], ModuleEncoder(device=device), long_passages=long_passages)[0]
 
 
 def score_questions(

@@ -1,0 +1,24 @@
+"""How much a request, and all of them together, may ask for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+MOST_HITS_A_REQUEST = 20_000
+"""Hits of all queries of one request together: what keeps an answer at some tens of megabytes."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """`threads` work at a time and `waiting` requests wait; a further one is told to come back later.
+
+    A request has at most `body` bytes, `texts` queries or texts to encode, and `k` hits for each query. `seconds` is
+    how long it may take to arrive.
+    """
+
+    threads: int
+    waiting: int = 128
+    body: int = 1 << 20
+    k: int = 1000
+    texts: int = 512
+    seconds: float = 30.0

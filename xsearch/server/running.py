@@ -1,0 +1,83 @@
+"""Starting the server, and stopping it so that nothing that it has taken in is lost."""
+
+from __future__ import annotations
+
+import ipaddress
+import signal
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import uvicorn
+
+from xsearch.errors import ServerError
+from xsearch.server.application import application
+from xsearch.server.limits import Limits
+
+_CONNECTIONS = 512
+"""Beyond this many connections a request is answered 503 at once, so that the process keeps its file handles."""
+
+_LAST_REQUESTS = 75
+"""Seconds that running requests may take once the server is to stop; a filter may run for 60."""
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where to listen; port 0 takes a free one. `names` are what requests may call the host, besides addresses."""
+
+    host: str
+    port: int
+    names: tuple[str, ...] = ()
+
+
+def serve(
+    store: Path, address: Address, limits: Limits, *, device: str, ready: Callable[[str, bool], None]
+) -> None:
+    """Serve the collections of `store` until SIGINT or SIGTERM, then finish the requests that have come.
+
+    `ready` is told the URL, and whether only this machine can reach it, when connections are accepted.
+
+    Raises:
+        ServerError: the address cannot be listened on.
+    """
+    listener = _listen(address)
+    host, port = listener.getsockname()[:2]
+    loopback = ipaddress.ip_address(host).is_loopback
+    names = address.names if loopback else (*address.names, socket.gethostname())
+    config = uvicorn.Config(
+        application(store, limits, device=device, loopback=loopback, names=names),
+        http="h11",
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        limit_concurrency=_CONNECTIONS,
+        timeout_graceful_shutdown=_LAST_REQUESTS,
+    )
+    server = uvicorn.Server(config)
+    # Uvicorn raises the signal again when it has stopped; it then comes here, where it does no more, and this
+    # function returns. Before uvicorn listens to signals itself, it stops the server as well.
+    before = {one: signal.signal(one, server.handle_exit) for one in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        ready(f"http://{f'[{host}]' if ':' in host else host}:{port}", loopback)
+        server.run(sockets=[listener])
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)
+        listener.close()
+
+
+def _listen(address: Address) -> socket.socket:
+    try:
+        family, _, _, _, where = socket.getaddrinfo(
+            address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        return socket.create_server((str(where[0]), address.port), family=family, backlog=_CONNECTIONS)
+    except OSError as error:
+        raise ServerError(
+            f"cannot listen on {address.host}:{address.port}: {error.strerror or error}; "
+            "choose another --host or --port"
+        ) from error
