@@ -35,9 +35,7 @@ from xsearch.encoder import (
 from xsearch.encoder.installed import module_folders
 from xsearch.encoder.tensors import TABLE, body_tensors
 from xsearch.errors import ModuleError
-
-MULTILINGUAL = "mul"
-"""ISO 639-2 for several languages: what a multilingual base says its language is."""
+from xsearch.evaluation.multilingual_module import MULTILINGUAL
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,18 @@ def base_card(config: ModuleConfig) -> str:
     )
 
 
+def baseline_card(config: ModuleConfig) -> str:
+    """The card of a monolithic encoder, which is there to be compared with and not to be shipped."""
+    made = config.provenance
+    return (
+        f"# {config.name}\n\nOne encoder for {', '.join(made['languages'])}, trained by `python -m train.baselines` to "
+        f"compare language modules with. {sum(made['translations'].values())} translation pairs, trained "
+        f"{made['date']}, {made['machine']} (minutes a step: {_counts(made['minutes'])}).\n\n"
+        "## Settings of the modules\n\n"
+        f"{_settings(made['module_recipe'])}\n"
+    )
+
+
 def language_card(config: ModuleConfig) -> str:
     """The card of a trained language module, from what its configuration says."""
     assert config.base is not None

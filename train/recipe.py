@@ -154,6 +154,22 @@ class Recipe:
         return dataclasses.asdict(self)
 
 
+FULL_RATE = 0.1
+"""Rate of the whole body as a share of the LoRA's: full fine-tuning wants about a tenth of it (Schulman et al. 2025,
+"LoRA Without Regret")."""
+
+
+def whole_body(recipe: Recipe) -> Recipe:
+    """The recipe with full fine-tuning in place of LoRA, at `FULL_RATE` of the LoRA's rates."""
+    adaptation, encoding = recipe.language_adaptation, recipe.sentence_encoding
+    return dataclasses.replace(
+        recipe,
+        lora=dataclasses.replace(recipe.lora, rank=0),
+        language_adaptation=dataclasses.replace(adaptation, lora_rate=adaptation.lora_rate * FULL_RATE),
+        sentence_encoding=dataclasses.replace(encoding, lora_rate=encoding.lora_rate * FULL_RATE),
+    )
+
+
 def load_recipe(language: str, recipe: str | Path | None = None) -> Recipe:
     """The recipe in the file `recipe`, or the shipped one of that name; by default the language's own, if there is one.
 

@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from xsearch.encoder import load_module
+from xsearch.evaluation.multilingual_module import MULTILINGUAL, MultilingualModuleEncoder
 from xsearch.evaluation.sentence_transformer import SentenceTransformerEncoder
 from xsearch.qa.sentence_encoder import ModuleEncoder
 
@@ -26,8 +28,8 @@ def load_encoder(
 ) -> SentenceEncoder:
     """The installed modules; these with one replaced, for a module's folder; or any other model.
 
-    A sentence-transformers model is given by its name or its folder. `name` is what results are reported
-    under.
+    A module of several languages (`mul`) is measured in all of them. A sentence-transformers model is given by its
+    name or its folder. `name` is what results are reported under.
 
     Raises:
         ModuleError: a module folder that is damaged.
@@ -37,6 +39,8 @@ def load_encoder(
     if encoder == INSTALLED:
         return ModuleEncoder(name=name or INSTALLED, device=device)
     if is_language_module(Path(encoder)):
+        if load_module(Path(encoder)).config.language == MULTILINGUAL:
+            return MultilingualModuleEncoder(Path(encoder), name=name, device=device)
         return ModuleEncoder(name=name or Path(encoder).name, device=device, folders=[Path(encoder)])
     return SentenceTransformerEncoder(
         encoder, name=name, device=device, query_prompt=query_prompt, document_prompt=document_prompt
