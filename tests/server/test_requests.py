@@ -1,12 +1,17 @@
 """What a request may be: its size, type, host and JSON."""
 
+import asyncio
 import json
+from dataclasses import replace
 
 import pytest
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
 from starlette.testclient import TestClient
 
 from tests.server.conftest import LIMITS
 from xsearch.server.application import application
+from xsearch.server.fields import read_body
 
 JSON = {"Content-Type": "application/json"}
 ASKED = {"query": "kissa", "lang": "fi"}
@@ -125,3 +130,15 @@ def test_health_says_what_is_served_and_loaded(client):
     assert {"en", "fi"} <= set(state["modules"]["installed"])
     assert "fi" in state["modules"]["loaded"]
     assert (state["running"], state["waiting"], state["limits"]["k"]) == (0, 0, 20)
+
+
+def test_a_body_that_does_not_arrive_is_given_up():
+    async def receive():
+        await asyncio.sleep(20)
+
+    request = Request(
+        {"type": "http", "headers": [(b"content-type", b"application/json")], "method": "POST"}, receive
+    )
+    with pytest.raises(HTTPException, match="did not arrive within 0.05 s") as refused:
+        asyncio.run(read_body(request, replace(LIMITS, arriving=0.05)))
+    assert refused.value.status_code == 408

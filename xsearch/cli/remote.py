@@ -18,6 +18,7 @@ _PATIENCE = 120.0
 """Seconds to wait for an answer; a filter may run for 60."""
 
 _TRIES = 5
+_BUSY = (429, 503)
 _DURATION = re.compile(r"(\w+);dur=([\d.]+)")
 
 
@@ -109,12 +110,14 @@ class RemoteServer:
                 raise ServerError(
                     f"no answer from {self._url}: {reason}; start it with `xsearch serve`, or unset XSEARCH_SERVER"
                 ) from error
-            if response.status != 429 or tries == _TRIES:
+            if response.status not in _BUSY or tries == _TRIES:
                 return response.status, headers, answer
             wait = headers.get("retry-after", "1")
             time.sleep(min(int(wait), 10) if wait.isdigit() else 1)
 
     def _refusal(self, status: int, body: bytes) -> str:
+        if status == 503:  # the answer to more connections than it may have is not its own
+            return f"{self._url} is busy; try again later"
         try:
             message = json.loads(body)["error"]
         except (ValueError, KeyError, TypeError, RecursionError):

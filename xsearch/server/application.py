@@ -70,7 +70,7 @@ class _Service:
         self.library = Library(store)
         self._limits = limits
         self._device = device
-        self._workers = Workers(limits.threads, limits.waiting)
+        self._workers = Workers(limits.threads, limits.waiting, limits.patience)
         self._answering = Answering(self.library, device)
 
     @contextlib.asynccontextmanager

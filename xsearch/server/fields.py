@@ -26,13 +26,13 @@ async def read_body(request: Request, limits: Limits) -> bytes:
         raise refusal(413, too_large)
     body = bytearray()
     try:
-        async with asyncio.timeout(limits.seconds):
+        async with asyncio.timeout(limits.arriving):
             async for chunk in request.stream():
                 body += chunk
                 if len(body) > limits.body:
                     raise refusal(413, too_large)
     except TimeoutError:
-        raise refusal(408, f"the request did not arrive within {limits.seconds:g} s") from None
+        raise refusal(408, f"the request did not arrive within {limits.arriving:g} s") from None
     except ClientDisconnect:
         raise refusal(400, "the request was cut short") from None
     return bytes(body)

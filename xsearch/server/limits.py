@@ -12,8 +12,8 @@ MOST_HITS_A_REQUEST = 20_000
 class Limits:
     """`threads` work at a time and `waiting` requests wait; a further one is told to come back later.
 
-    A request has at most `body` bytes, `texts` queries or texts to encode, and `k` hits for each query. `seconds` is
-    how long it may take to arrive.
+    A request has at most `body` bytes, `texts` queries or texts to encode, and `k` hits for each query. `arriving` is
+    how many seconds it may take to arrive, `patience` how many it waits at most before it is told to come back.
     """
 
     threads: int
@@ -21,4 +21,5 @@ class Limits:
     body: int = 1 << 20
     k: int = 1000
     texts: int = 512
-    seconds: float = 30.0
+    arriving: float = 30.0
+    patience: float = 5.0

@@ -22,7 +22,7 @@ MOST_TEXTS_TOGETHER = 64
 
 
 class BusyError(Exception):
-    """As many requests wait as may."""
+    """As many items wait as may, or this one has waited for too long."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,12 +35,16 @@ class _Entry:
 
 
 class Workers:
-    """`threads` threads and a queue of at most `waiting` items. For one event loop, from its own thread."""
+    """`threads` threads and a queue of at most `waiting` items, none of which waits longer than `patience` seconds.
 
-    def __init__(self, threads: int, waiting: int) -> None:
+    For one event loop, from its own thread.
+    """
+
+    def __init__(self, threads: int, waiting: int, patience: float) -> None:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="xsearch-serve")
         self._threads = self._idle = threads
         self._most = waiting
+        self._patience = patience
         self._queue: list[_Entry] = []
 
     @property
@@ -69,14 +73,18 @@ class Workers:
         """The outcome of `work` for one item, among other waiting items of the same key unless that is None.
 
         `work` gives an outcome or an exception for each item; the exception is raised here. `texts` is how much the
-        item adds to a batch. Raises BusyError if the queue is full.
+        item adds to a batch. Raises BusyError if the queue is full, or no thread was free for too long.
         """
         self.check()
         loop = asyncio.get_running_loop()
         entry = _Entry(work, key, item, texts, loop.create_future())
         self._queue.append(entry)
         loop.call_soon(self._start)  # not at once: what else has arrived by now may come along
-        outcome: Outcome = await entry.future
+        timer = loop.call_later(self._patience, self._give_up, entry)
+        try:
+            outcome: Outcome = await entry.future
+        finally:
+            timer.cancel()
         return outcome
 
     def close(self) -> None:
@@ -103,6 +111,12 @@ class Workers:
         taken = set(map(id, batch))
         self._queue = [entry for entry in self._queue if id(entry) not in taken]
         return batch
+
+    def _give_up(self, entry: _Entry) -> None:
+        """Whoever sent it may well have gone; work on it would only make the others wait."""
+        if entry in self._queue:
+            self._queue.remove(entry)
+            entry.future.set_exception(BusyError())
 
     def _finish(self, batch: list[_Entry], done: asyncio.Future[Sequence[Any]]) -> None:
         self._idle += 1
