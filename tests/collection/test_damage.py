@@ -6,16 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from tests.stored import FakeEncoder, create, put
+from tests.stored import FakeEncoder, create, put, random_vectors
 from xsearch.collection import Collection, IndexSettings
 from xsearch.collection.manifest import MANIFEST_NAME, _checksum
 from xsearch.errors import CollectionError, QueryError
 
 
 @pytest.fixture
-def whole(tmp_path: Path) -> Collection:
-    """A collection with every kind of file: two segments, a part with an index for each space, tombstones."""
-    collection = create(tmp_path / "whole", spaces=("shared", "native"), settings=IndexSettings("IVF2,SQ8"))
+def whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Collection:
+    """A collection with every kind of file: two segments, a part with an index for each space, words, tombstones."""
+    monkeypatch.setattr("xsearch.collection.maintenance._FEW_WORDS", 0)
+    settings = IndexSettings("IVF2,SQ8", keywords=True)
+    collection = create(tmp_path / "whole", spaces=("shared", "native"), settings=settings)
     put(collection, 0, 200)
     put(collection, 200, 260)
     collection.delete(ids=["d3"])
@@ -29,7 +31,7 @@ def files(collection: Collection) -> list[str]:
 def test_the_fixture_has_every_kind_of_file(whole):
     kinds = {Path(path).name for path in whole.manifest.files()}
     assert kinds >= {"documents.parquet", "records.jsonl", "rows.npy", "ids.npy", "vectors.shared.npy"}
-    assert kinds >= {"vectors.native.npy", "keys.npy", "shared.faiss", "native.faiss"}
+    assert kinds >= {"vectors.native.npy", "keys.npy", "shared.faiss", "native.faiss", "meta.json"}
     assert whole.verify().ok
 
 
@@ -78,6 +80,7 @@ def test_damage_that_opening_does_not_see_is_an_error_of_ours_when_it_is_met(who
             opened = Collection.open(whole.path, encoder_for=FakeEncoder)
             opened.search("x", lang="fi", k=250)
             opened.search("x", lang="fi", k=250, where="year > 2000")
+            opened.answer_words("teksti", random_vectors(1)[0], lang="fi", space="shared", k=10)
         except (CollectionError, QueryError):
             pass
         path.write_bytes(content)

@@ -1,16 +1,16 @@
-"""Two writers, readers during writes, a full disk."""
+"""Two writers, and readers during every kind of write."""
 
-import os
 import subprocess
 import sys
 import threading
-from pathlib import Path
 
 import pytest
 
-from tests.stored import FakeEncoder, contents, put, random_vectors, texts
-from xsearch.collection import Collection
+from tests.stored import FakeCorpus, FakeEncoder, contents, create, put, random_vectors, texts
+from xsearch.collection import Collection, IndexSettings
+from xsearch.collection.maintenance import tidy
 from xsearch.errors import CollectionError
+from xsearch.search import index_corpus
 
 
 def test_a_second_writer_is_refused_at_once_and_the_first_goes_on(news):
@@ -72,32 +72,102 @@ def test_a_reader_keeps_its_state_until_it_refreshes(news):
     assert reader.search(texts(1, 2)[0], lang="fi", k=1)[0].id != "d1"
 
 
-def test_readers_never_see_half_a_change(news):
-    """Every change below touches all documents, so a reader finds one generation and not a mixture."""
+def grow(collection, turn):
+    put(collection, 100 + 30 * turn, 130 + 30 * turn)
+
+
+def replace_some(collection, turn):
+    put(collection, 20, 60 + turn, word=f"kierros{turn}", upsert=True)
+
+
+def shrink(collection, turn):
+    collection.delete(where=f"year = {2000 + turn}")
+
+
+def rewrite(collection, turn):
+    collection.compact()
+
+
+def merge_and_tidy(collection, turn):
+    """Nine commits of one document each, by which the small segments are merged."""
+    with collection.writer() as writer:
+        for number in range(9):
+            writer.add([f"m{turn}-{number}"], ["t"], lang="fi", vectors={"shared": random_vectors(1)})
+            writer.commit()
+            tidy(writer)
+            yield
+
+
+@pytest.mark.parametrize("change", [grow, replace_some, shrink, rewrite, merge_and_tidy])
+def test_readers_see_every_state_whole_and_none_that_was_not_committed(tmp_path, change):
+    """What two readers find, by opening and by refreshing, is always one of the committed states, in their order."""
+    collection = create(tmp_path / "news", settings=IndexSettings("IVF2,SQ8", keywords=True))
+    put(collection, 0, 100)
+    states = [contents(collection)]
+    seen: list[list[dict[str, str]]] = [[], []]
+    problems: list[BaseException] = []
     stop = threading.Event()
-    problems: list[object] = []
 
-    def read() -> None:
-        while not stop.is_set():
-            try:
-                reader = Collection.open(news.path, encoder_for=FakeEncoder)
-                words = {hit.text.split()[0] for hit in reader.search("x", lang="fi", k=200)}
-                if len(words) != 1 or len(contents(reader)) != 100 or not reader.verify().ok:
-                    problems.append(words)
-            except Exception as error:
-                problems.append(error)
+    def read(which: int) -> None:
+        reader = Collection.open(collection.path, encoder_for=FakeEncoder)
+        try:
+            while not stop.is_set():
+                if which:
+                    reader.refresh()
+                else:
+                    reader = Collection.open(collection.path, encoder_for=FakeEncoder)
+                found = contents(reader)
+                hits = reader.search("x", lang="fi", k=10_000)
+                # a search may refresh when a commit has taken files away meanwhile
+                seen[which] += [found, {hit.id: hit.text for hit in hits}]
+                reader.answer_words("teksti", random_vectors(1)[0], lang="fi", space="shared", k=5)
+        except BaseException as error:
+            problems.append(error)
 
-    readers = [threading.Thread(target=read) for _ in range(2)]
+    readers = [threading.Thread(target=read, args=(which,)) for which in range(2)]
     for reader in readers:
         reader.start()
-    for turn in range(6):
-        put(news, 0, 100, word=f"kierros{turn}", upsert=True)
-        if turn % 3 == 2:
-            news.compact()
-    stop.set()
+    try:
+        for turn in range(3):
+            states += [contents(Collection.open(collection.path)) for _ in change(collection, turn) or [None]]
+    finally:
+        stop.set()
     for reader in readers:
         reader.join()
     assert problems == []
+    for found in seen:
+        places = [states.index(state) for state in found]
+        assert places == sorted(places)
+    assert Collection.open(collection.path).verify().ok
+
+
+def test_readers_see_a_corpus_grow_commit_by_commit_while_it_is_indexed(tmp_path):
+    path = tmp_path / "news"
+    sizes: list[int] = []
+
+    def look(progress: object) -> None:
+        reader = Collection.open(path, encoder_for=FakeEncoder)
+        found = contents(reader)
+        assert found == dict(zip([f"d{n}" for n in range(len(found))], texts(0, len(found)), strict=True))
+        assert len(reader.search("x", lang="fi", k=10_000)) == len(found)
+        sizes.append(len(found))
+
+    index_corpus(FakeCorpus(3000), path, lang="fi", commit_every=1, progress=look, encoder_for=FakeEncoder)
+    assert sorted(set(sizes)) == [0, 1024, 2048, 3000]
+    assert sizes == sorted(sizes)
+
+
+def test_a_reader_that_opened_no_word_yet_goes_on_with_the_words_of_a_later_commit(tmp_path, monkeypatch):
+    monkeypatch.setattr("xsearch.collection.maintenance._FEW_WORDS", 0)
+    collection = create(tmp_path / "news", settings=IndexSettings(keywords=True))
+    put(collection, 0, 100)
+    reader = Collection.open(collection.path, encoder_for=FakeEncoder)
+    collection.delete(ids=["d8"])
+    collection.compact()
+    collection.delete(ids=["d9"])
+    found = reader.answer_words("teksti 7", random_vectors(1)[0], lang="fi", space="shared", k=1)
+    assert found[0][1].id == "d7"
+    assert len(reader) == 98
 
 
 def test_one_collection_object_may_be_searched_by_many_threads(news):
@@ -114,68 +184,3 @@ def test_one_collection_object_may_be_searched_by_many_threads(news):
     for thread in threads:
         thread.join()
     assert found == expected
-
-
-FILLS_THE_DISK = """
-import resource, signal, sys
-signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-from tests.stored import put
-from xsearch.collection import Collection
-from xsearch.errors import CollectionError
-collection = Collection.open(sys.argv[1])
-if len(sys.argv) > 2:
-    resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), int(sys.argv[2])))
-try:
-    put(collection, 1000, 5000)
-except CollectionError as error:
-    print(error)
-"""
-
-
-def refusal_on_full_disk(path: Path, *arguments: str) -> str:
-    result = subprocess.run(
-        [sys.executable, "-c", FILLS_THE_DISK, str(path), *arguments],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return result.stdout
-
-
-@pytest.mark.parametrize("limit", [1, 200, 5_000, 20_000, 60_000])
-def test_a_file_that_cannot_grow_leaves_the_committed_state(news, limit):
-    before = contents(news)
-    assert "cannot be written" in refusal_on_full_disk(news.path, str(limit))
-    assert contents(Collection.open(news.path)) == before
-    put(news, 100, 101)
-    assert news.verify().ok
-    assert news.verify().orphans == ()
-
-
-def test_a_full_disk_leaves_the_committed_state(tmp_path):
-    from tests.stored import create
-
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mounted = (
-        os.name == "posix"
-        and not subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", "size=300k", "tmpfs", str(disk)], capture_output=True, check=False
-        ).returncode
-    )
-    if not mounted:
-        pytest.skip("mounting a small tmpfs needs root; RLIMIT_FSIZE is tested instead")
-    try:
-        collection = create(disk / "news")
-        put(collection, 0, 100)
-        refused = refusal_on_full_disk(collection.path)
-        assert "cannot be written: No space left on device" in refused
-        assert len(contents(Collection.open(collection.path))) == 100
-        assert collection.verify().ok
-        assert collection.delete(ids=["d1"]) == 1
-        (disk / "filler").write_bytes(b"x" * (os.statvfs(disk).f_bavail * os.statvfs(disk).f_frsize))
-        with pytest.raises(CollectionError, match="cannot be created: No space left"):
-            create(disk / "more")
-        assert not (disk / "more").exists()
-    finally:
-        subprocess.run(["umount", "--lazy", str(disk)], check=True)

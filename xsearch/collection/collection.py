@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -31,6 +31,8 @@ from xsearch.index.gpu import Device, resolve_device
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+Found = TypeVar("Found")
 
 MOST_HITS = 10_000
 
@@ -297,14 +299,7 @@ class Collection:
             raise QueryError(f"k is {k}; ask for 1 to {MOST_HITS} hits")
         unit = unit_queries(queries, self.dimension)
         choice = choose_space(self.manifest, space, lang)
-        try:
-            return self._answer(unit, choice, k, where)
-        except FileNotFoundError as error:
-            if self.refresh():
-                return self._answer(unit, choice, k, where)
-            raise CollectionError(
-                f"a file of {self.path} is missing: {error}; `xsearch verify` names it"
-            ) from error
+        return self._in_any_state(lambda: self._answer(unit, choice, k, where))
 
     def answer_words(
         self, query: str, vector: ArrayLike, *, lang: str, space: str, k: int, where: str | None = None
@@ -316,6 +311,22 @@ class Collection:
         """
         unit = unit_queries(np.asarray(vector)[None], self.dimension)[0]
         choice = choose_space(self.manifest, space, lang)
+        return self._in_any_state(lambda: self._answer_words(query, unit, choice, lang, k, where))
+
+    def _in_any_state(self, ask: Callable[[], Found]) -> Found:
+        """What `ask` gives; asked again if a commit since has taken a file away that was not open yet."""
+        try:
+            return ask()
+        except FileNotFoundError as error:
+            if self.refresh():
+                return ask()
+            raise CollectionError(
+                f"a file of {self.path} is missing: {error}; `xsearch verify` names it"
+            ) from error
+
+    def _answer_words(
+        self, query: str, unit: NDArray[np.float32], choice: SpaceChoice, lang: str, k: int, where: str | None
+    ) -> list[tuple[float, Hit]]:
         view = self._view
         keys = None if where is None else view.allowed(where, None)
         found = view.keywords.search(query, lang, k, keys)

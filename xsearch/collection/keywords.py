@@ -18,7 +18,7 @@ from xsearch.collection.documents import LANG, TEXT
 from xsearch.collection.durable import settle
 from xsearch.collection.manifest import KeywordsRecord
 from xsearch.collection.snapshot import Snapshot
-from xsearch.errors import MissingExtraError, QueryError
+from xsearch.errors import CollectionError, MissingExtraError, QueryError
 
 FOLDER = "keywords"
 IN_MEMORY = 20_000
@@ -36,11 +36,15 @@ _WITHOUT_SPACES = {"ja", "km", "lo", "my", "th", "zh"}
 
 
 def write_keywords(snapshot: Snapshot, name: str) -> KeywordsRecord:
-    """Index the words of all living documents; at least one must live."""
+    """Index the words of all living documents; at least one must live. Raises OSError if the disk is full."""
     folder = snapshot.folder / FOLDER / name
     folder.mkdir(parents=True)
-    index = _Words(snapshot.languages, folder)
-    last_key = index.add(_documents(snapshot, 0))
+    try:
+        index = _Words(snapshot.languages, folder)
+        last_key = index.add(_documents(snapshot, 0))
+    except ValueError as error:
+        # tantivy's word for a full disk, among others
+        raise OSError(f"the index of words: {error}") from None
     files = [path for path in sorted(folder.iterdir()) if path.suffix != ".lock"]
     return KeywordsRecord(name, index.rows, last_key, snapshot.languages, settle(snapshot.folder, files))
 
@@ -63,23 +67,40 @@ class Keywords:
     ) -> list[tuple[float, int]]:
         """BM25 score and key of about the n best living documents in `lang`, best first, among `allowed` if given.
 
-        Raises MissingExtraError without tantivy, and QueryError if too many documents have no word index.
+        Raises MissingExtraError without tantivy, QueryError if too many documents have no word index,
+        CollectionError if it is damaged, and FileNotFoundError if it is gone (a later commit has another one).
         """
         require_words()
         if lang not in self._snapshot.languages:
             return []
-        with self._lock:
-            if self._indexes is None:
-                self._indexes = list(self._open())
         # a filter and the dead take some of the places away
         depth = n if allowed is None and not len(self._snapshot.dead) else 20 * n
-        found = [pair for index in self._indexes for pair in index.search(query, lang, depth)]
+        with self._lock:
+            try:
+                if self._indexes is None:
+                    self._indexes = list(self._open())
+                found = [pair for index in self._indexes for pair in index.search(query, lang, depth)]
+            except BaseException as error:
+                # a panic of tantivy, which damaged files can cause, is no Exception
+                if isinstance(error, ValueError) or type(error).__name__ == "PanicException":
+                    raise self._unreadable(error) from None
+                raise
         keys = np.array([key for _, key in found], np.int64)
         kept = ~self._snapshot.is_dead(keys)
         if allowed is not None:
             kept &= np.isin(keys, allowed)
         alive = [pair for pair, keep in zip(found, kept, strict=True) if keep]
         return sorted(alive, key=lambda pair: (-pair[0], pair[1]))[:n]
+
+    def _unreadable(self, error: BaseException) -> Exception:
+        record, folder = self._snapshot.manifest.keywords, self._snapshot.folder
+        for file in record.files if record is not None else ():
+            if not (folder / file.path).exists():
+                return FileNotFoundError(2, "No such file", str(folder / file.path))
+        return CollectionError(
+            f"the index of words of {folder.name!r} cannot be read: {error}; `xsearch verify` names the damaged file, "
+            "`xsearch compact` makes it anew"
+        )
 
     def _open(self) -> Iterator["_Words"]:
         record = self._snapshot.manifest.keywords

@@ -9,8 +9,8 @@ from xsearch.collection.manifest import IndexRecord, PartRecord
 from xsearch.collection.part import FOLDER
 from xsearch.collection.segment import Segment
 from xsearch.collection.snapshot import Snapshot
+from xsearch.index.approximate import save_index
 from xsearch.index.build import BuiltIndex, build_index, insertion_order
-from xsearch.index.library import faiss
 from xsearch.index.vector_run import VectorRun
 
 
@@ -45,7 +45,7 @@ def write_part(
         built = build_index(
             factory, run, order, probes, recall=manifest.settings.recall, device=device, report=share
         )
-        faiss().write_index(built.index, str(folder / f"{space}.faiss"))
+        save_index(built.index, folder / f"{space}.faiss")
         records[space] = _record(factory, built)
     return PartRecord(
         name=name,

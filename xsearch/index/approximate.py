@@ -1,5 +1,6 @@
 """An opened FAISS index of any kind, searched for candidates."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,15 @@ class ApproximateIndex:
         except RuntimeError:
             return np.full((len(queries), n), -1, np.int64)
         return positions
+
+
+def save_index(index: Any, path: Path) -> None:
+    """Write an index to a file. Raises OSError if that fails, such as on a full disk."""
+    try:
+        faiss().write_index(index, str(path))
+    except RuntimeError as error:
+        reason = re.search(r"\(([^()]+)\)\s*$", str(error))
+        raise OSError(reason[1] if reason else str(error)) from None
 
 
 def set_parameters(index: Any, parameters: Mapping[str, int]) -> None:
