@@ -77,8 +77,8 @@ def info(collection: str, measure: bool, form: str, store: Path) -> None:
     recalls = [opened.measure_recall(space) for space in opened.spaces] if measure else []
     advice = [*info.advice, *(recall.advice for recall in recalls if recall.advice)]
     if form == "json":
-        measured = {"measured": [asdict(recall) for recall in recalls]} if measure else {}
-        click.echo(json_line(asdict(info) | {"advice": advice} | measured))
+        again = {"measured": [asdict(recall) for recall in recalls]} if measure else {}
+        click.echo(json_line(asdict(info) | {"advice": advice} | again))
         return
     rows = [
         ("collection", info.name),
