@@ -160,7 +160,11 @@ class Pipeline:
     def _measure(self, run: Run, stage: str, spaces: tuple[str, ...]) -> None:
         for space in spaces:
             name = f"{stage} ({space})"
-            self.scores[name] = dev_scores(run, space)
+            before = self.scores.get(f"{STAGES[-2]} (native)")
+            adapter_is_off = (
+                stage == STAGES[-1] and space == "native"
+            )  # so all is as it was before the last step
+            self.scores[name] = before if before and adapter_is_off else dev_scores(run, space)
             self.log.write("dev", stage=name, **self.scores[name])
 
     def _keep(self, stage: str, key: str, student: Student) -> None:
