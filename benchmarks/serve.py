@@ -3,7 +3,8 @@
 Closed loop first: each client asks again as soon as it is answered. Then an open loop beyond what the server can do:
 requests come at a multiple of the best rate whether or not earlier ones are answered, which is where a server without
 a bounded queue collapses. Afterwards the closed loop again, and SIGTERM in the midst of it. Latencies are the client's,
-of the requests that were answered with 200. Clients run in this process, beside the server on the same cores.
+of the requests that were answered with 200; "CPU ms" is the server's own processor time for each of these, which other
+work on the machine does not change. Clients run in this process, beside the server on the same cores.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import cycle
@@ -159,15 +160,28 @@ async def server(store: Path, options: list[str]) -> AsyncIterator[tuple[subproc
         process.wait()
 
 
-def report(name: str, outcome: Outcome) -> None:
-    """Print a line of the table."""
+def processor_seconds(process: int) -> float:
+    """What a process has had of the processor, by the kernel's count; nan where it does not say."""
+    try:
+        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return float("nan")
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+async def observed(name: str, process: int, load: Coroutine[None, None, Outcome]) -> Outcome:
+    """Put a load on the server and print a line of the table."""
+    before = processor_seconds(process)
+    outcome = await load
+    spent = (processor_seconds(process) - before) / max(1, outcome.statuses["200"])
     total = sum(outcome.statuses.values())
     errors = {status: count for status, count in outcome.statuses.items() if status not in ("200", "429")}
     print(
         f"{name:24}{total / outcome.seconds:10.0f}{outcome.rate:12.0f}{outcome.p(50):9.1f}{outcome.p(99):9.1f}"
-        f"{outcome.statuses['429'] / total:8.0%}  {errors or 'none'}",
+        f"{outcome.statuses['429'] / total:8.0%}{1000 * spent:9.1f}  {errors or 'none'}",
         flush=True,
     )
+    return outcome
 
 
 async def measure(store: Path, arguments: argparse.Namespace) -> None:
@@ -175,16 +189,18 @@ async def measure(store: Path, arguments: argparse.Namespace) -> None:
     asked = requests(arguments.lang, arguments.k)
     async with server(store, arguments.options) as (process, port):
         await closed(port, asked, 4, min(3.0, arguments.seconds))  # loads the module
-        print(f"{'load':24}{'asked/s':>10}{'answered/s':>12}{'p50 ms':>9}{'p99 ms':>9}{'429':>8}  errors")
+        print(
+            f"{'load':24}{'asked/s':>10}{'answered/s':>12}{'p50 ms':>9}{'p99 ms':>9}{'429':>8}{'CPU ms':>9}  errors"
+        )
         outcomes = {}
         for clients in CLIENTS:
-            outcomes[clients] = await closed(port, asked, clients, arguments.seconds)
-            report(f"{clients} clients", outcomes[clients])
+            load = closed(port, asked, clients, arguments.seconds)
+            outcomes[clients] = await observed(f"{clients} clients", process.pid, load)
         best = max(outcome.rate for outcome in outcomes.values())
         for factor in OVERLOADS:
-            outcome = await opened(port, asked, factor * best, arguments.seconds, arguments.connections)
-            report(f"{factor:g} times the best rate", outcome)
-        report("8 clients, afterwards", await closed(port, asked, 8, arguments.seconds))
+            load = opened(port, asked, factor * best, arguments.seconds, arguments.connections)
+            await observed(f"{factor:g} times the best rate", process.pid, load)
+        await observed("8 clients, afterwards", process.pid, closed(port, asked, 8, arguments.seconds))
         sustained = [(o.rate, o.p(99), n) for n, o in outcomes.items() if o.p(99) <= arguments.p99]
         if sustained:
             rate, p99, clients = max(sustained)

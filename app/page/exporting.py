@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import shlex
-from dataclasses import asdict
 from functools import partial
 
 import streamlit as st
@@ -13,14 +12,13 @@ import streamlit as st
 from page import store
 from page.answers import Request
 from xsearch import SearchResult
+from xsearch.answers import answer_of
 from xsearch.json_lines import json_line
 
 
 def as_json(result: SearchResult) -> bytes:
     """One object, as `xsearch query --format json` prints it."""
-    hits = [asdict(hit) | {"score": round(hit.score, 6)} for hit in result.hits]
-    whole = {"query": result.query, "lang": result.lang, "space": result.space, "hits": hits}
-    return (json_line(whole) + "\n").encode()
+    return (json_line(answer_of(result)) + "\n").encode()
 
 
 def as_csv(result: SearchResult) -> bytes:

@@ -17,6 +17,8 @@ HEAVY = (
     "streamlit",
     "py3langid",
     "scipy",
+    "starlette",
+    "uvicorn",
 )
 RUNTIMES = ("numpy", "pyarrow", "onnxruntime", "faiss", "tokenizers", "click")
 

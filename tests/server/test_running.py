@@ -18,10 +18,24 @@ ASKED = {"query": "kissa ja koira", "lang": "fi", "k": 1}
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
 def test_it_starts_answers_and_stops_with_0(store, how):
-    with running(store) as server:
+    with running(store, "--max-k", "3", "--max-body", "1K") as server:
         status, _, body = server.post("/search", ASKED)
         assert (status, json.loads(body)["hits"][0]["id"]) == (200, "a")
+        assert server.post("/search", ASKED | {"k": 4})[0] == 400
+        assert server.post("/search", ASKED | {"query": "kissa " * 1000})[0] == 413
         assert server.stop(how) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("host", "shown"), [("127.0.0.1", "http://127.0.0.1"), ("0.0.0.0", "http://0.0.0.0")]
+)
+def test_only_loopback_is_without_a_warning(store, host, shown):
+    with running(store, "--host", host) as server:
+        assert server.url.startswith(shown)
+        assert server.post("/search", ASKED)[0] == 200
+        code, said = server.stop()
+        assert code == 0
+        assert ("no passwords" in said) == (host == "0.0.0.0")
 
 
 def test_a_request_that_is_running_is_finished_before_it_stops(store):

@@ -22,6 +22,7 @@ def printed(store, *arguments):
         ({"query": "kissa ja koira", "lang": "fi"}, ()),
         ({"query": "the cat", "lang": "English", "k": 2}, ("-k", "2")),
         ({"query": "who is the old dog", "lang": "auto"}, ()),
+        ({"query": "talvi maito", "lang": "fi", "hybrid": True}, ("--hybrid",)),
         (
             {"query": "joki", "lang": "fi", "where": "year > 2020", "space": "shared"},
             ("--where", "year > 2020"),
@@ -112,6 +113,7 @@ def test_a_changed_a_new_and_a_dropped_collection_are_seen(client, store):
         ({"where": "year in (select 1 from read_csv('/etc/passwd'))"}, 400, "subquery is not allowed"),
         ({"where": "topic = '\ud800'"}, 400, "the filter"),
         ({"where": 1}, 400, "where is a number"),
+        ({"hybrid": "yes"}, 400, "hybrid is a text, expected true or false"),
         ({"colection": "news"}, 400, "unknown field 'colection'"),
     ],
 )

@@ -70,7 +70,7 @@ def serve(
     """Serve the collections of the store over HTTP, to this machine alone unless --host says otherwise.
 
     \b
-    POST /search         {"query", "lang", "collections"?, "k"?, "space"?, "where"?}
+    POST /search         {"query", "lang", "collections"?, "k"?, "space"?, "where"?, "hybrid"?}
     POST /encode         {"texts", "lang", "space"?}
     POST /qa             {"passage", "question", "options", "lang", ...}
     POST /v1/embeddings  as OpenAI's, model xsearch-LANG
