@@ -2,6 +2,7 @@
 
 Every contender builds and is asked in processes of its own, one after the other, so that times and memory are its own.
 Latencies are those of single queries at the first setting that reaches a recall, because speed without recall is free.
+One that fails, or takes more memory or time than it may, loses its own rows only; `--json` is written after each.
 """
 
 from __future__ import annotations
@@ -9,19 +10,21 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
 import shutil
-import subprocess
-import sys
 import tempfile
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from functools import partial
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from benchmarks.processes import FailedError, Memory, run
 from benchmarks.stores import STORES, Store
 from benchmarks.vectors import Dataset, dataset
 
@@ -30,11 +33,11 @@ RECALLS = (0.90, 0.95, 0.98)
 
 @dataclass(frozen=True)
 class Build:
-    """Seconds from vectors to index on disk; bytes on disk; largest resident memory in MB."""
+    """Seconds from vectors to index on disk; bytes on disk; memory taken."""
 
     seconds: float
     bytes: int
-    memory: float
+    memory: Memory
 
 
 @dataclass(frozen=True)
@@ -50,38 +53,38 @@ class Point:
 
 @dataclass(frozen=True)
 class Answers:
-    """Milliseconds to open, and to the first answer; the points; largest resident memory in MB."""
+    """Milliseconds to open (its library being imported), and to the first answer; the points; memory taken."""
 
     opening: float
     first: float
     points: list[Point]
-    memory: float
+    memory: Memory
 
 
-def build(store: Store, data: Dataset, folder: Path) -> Build:
-    """Build in this process."""
+def build(store: Store, data: Dataset, folder: Path) -> dict[str, Any]:
+    """Build in this process; all fields of `Build` but the memory."""
     start = time.perf_counter()
     store.build(data.vectors, folder)
     seconds = time.perf_counter() - start
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-    return Build(seconds, size, _memory())
+    return {"seconds": seconds, "bytes": size}
 
 
-def ask(store: Store, data: Dataset, folder: Path) -> Answers:
-    """Open and ask in this process."""
-    queries, vectors = data.queries, data.vectors
+def ask(store: Store, data: Dataset, folder: Path) -> dict[str, Any]:
+    """Open and ask in this process; all fields of `Answers` but the memory."""
+    queries = data.queries
     start = time.perf_counter()
-    store.open(folder, *vectors.shape)
+    store.open(folder, data.rows, data.dimension)
     opened = time.perf_counter()
     store.search(queries[0])
     answered = time.perf_counter()
-    points: list[Point] = []
+    points: list[dict[str, Any]] = []
     for setting in store.settings:
         store.set(setting)
-        points.append(_point(store, data, setting))
-        if points[-1].recall >= max(RECALLS):
+        points.append(asdict(_point(store, data, setting)))
+        if points[-1]["recall"] >= max(RECALLS):
             break
-    return Answers(1000 * (opened - start), 1000 * (answered - opened), points, _memory())
+    return {"opening": 1000 * (opened - start), "first": 1000 * (answered - opened), "points": points}
 
 
 def _point(store: Store, data: Dataset, setting: int) -> Point:
@@ -100,35 +103,34 @@ def _point(store: Store, data: Dataset, setting: int) -> Point:
     return Point(setting, data.recall(np.array(padded)), float(p50), float(p99), throughput)
 
 
-def _memory() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
-def contend(name: str, data: Dataset, folder: Path) -> tuple[Build, Answers]:
-    """Build and ask one contender, each in a process of its own."""
+def contend(
+    name: str, data: Dataset, folder: Path, work: Callable[..., tuple[str, Memory]]
+) -> tuple[Build, Answers]:
+    """Build and ask one contender, each by `work` in a process of its own."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    built = Build(**_child(name, data, folder, "build"))
-    answers = _child(name, data, folder, "ask")
-    shutil.rmtree(folder)
+
+    def child(task: str, environment: dict[str, str]) -> dict[str, Any]:
+        arguments = ["-m", "benchmarks.index", "--child", task, name, str(data.folder), str(folder)]
+        printed, memory = work(arguments, environment)
+        return json.loads(printed) | {"memory": memory}
+
+    try:
+        built = Build(**child("build", {}))
+        # two threads ask, and each query is to be answered by one
+        answers = child("ask", {"OMP_NUM_THREADS": "1"})
+    finally:
+        shutil.rmtree(folder)
     return built, Answers(**answers | {"points": [Point(**point) for point in answers["points"]]})
-
-
-def _child(name: str, data: Dataset, folder: Path, task: str) -> dict:
-    command = [sys.executable, "-m", "benchmarks.index", "--child", task, name, str(data.folder), str(folder)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"} if task == "ask" else dict(os.environ)
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
-    if done.returncode:
-        raise RuntimeError(done.stderr.strip().splitlines()[-1])
-    return json.loads(done.stdout.splitlines()[-1])
 
 
 def report(name: str, rows: int, built: Build, answers: Answers) -> None:
     """Print a contender's line for each recall, and one for what building and opening took."""
     print(
         f"{name:14} build {built.seconds:8.1f} s  {built.bytes / rows:6.0f} B/vector  "
-        f"memory building {built.memory:6.0f} MB, asking {answers.memory:6.0f} MB  "
-        f"opening {answers.opening:7.1f} ms, first answer {answers.first:6.1f} ms"
+        f"memory building {_memory(built.memory)}, asking {_memory(answers.memory)}  "
+        f"opening {answers.opening:7.1f} ms, first answer {answers.first:6.1f} ms",
+        flush=True,
     )
     for recall in RECALLS:
         point = next((point for point in answers.points if point.recall >= recall), None)
@@ -138,8 +140,13 @@ def report(name: str, rows: int, built: Build, answers: Answers) -> None:
         else:
             print(
                 f"{'':14} recall@10 {recall:.2f}  {point.recall:.3f} at {point.setting:4}  p50 {point.p50:6.2f} ms  "
-                f"p99 {point.p99:6.2f} ms  two threads {point.throughput:6.0f} queries/s"
+                f"p99 {point.p99:6.2f} ms  two threads {point.throughput:6.0f} queries/s",
+                flush=True,
             )
+
+
+def _memory(memory: Memory) -> str:
+    return f"{memory.private:5.0f} MB (with mapped files {memory.resident:5.0f})"
 
 
 def main() -> None:
@@ -150,31 +157,44 @@ def main() -> None:
     parser.add_argument("--stores", nargs="+", choices=[*STORES], default=[*STORES])
     parser.add_argument("--on", type=Path, help="folder for vectors and indexes; vectors are kept there")
     parser.add_argument("--json", type=Path, help="write all figures to this file")
+    parser.add_argument("--memory", type=float, default=12, help="GB of its own that a store may take")
+    parser.add_argument(
+        "--minutes", type=float, default=30, help="that a store may take to build, and to answer"
+    )
     parser.add_argument("--child", nargs=4, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.child:
-        task, name, source, folder = arguments.child
-        figures = (build if task == "build" else ask)(STORES[name][1](), Dataset(Path(source)), Path(folder))
-        print(json.dumps(asdict(figures)))
+        _child(*arguments.child)
         return
     with tempfile.TemporaryDirectory() as scratch:
         base = arguments.on or Path(scratch)
-        data = dataset(base / f"vectors-{arguments.rows}", arguments.rows, arguments.queries)
+        data = dataset(
+            base / f"vectors-{arguments.rows}-{arguments.queries}", arguments.rows, arguments.queries
+        )
         print(f"{arguments.rows:,} vectors, {arguments.queries} queries, {os.cpu_count()} cores", flush=True)
         figures = {}
+        work = partial(run, minutes=arguments.minutes, private=1024 * arguments.memory)
         for name in arguments.stores:
-            if find_spec(STORES[name][0]) is None:
-                print(f"{name:14} not installed")
+            if missing := [module for module in STORES[name][0] if find_spec(module.split(".")[0]) is None]:
+                print(f"{name:14} not installed ({missing[0]})", flush=True)
                 continue
             try:
-                built, answers = contend(name, data, base / name)
-            except RuntimeError as error:
-                print(f"{name:14} failed: {error}")
+                built, answers = contend(name, data, base / name, work)
+            except FailedError as error:
+                print(f"{name:14} failed: {error}", flush=True)
                 continue
             report(name, arguments.rows, built, answers)
             figures[name] = {"build": asdict(built), "answers": asdict(answers)}
-        if arguments.json:
-            arguments.json.write_text(json.dumps({"rows": arguments.rows, "stores": figures}, indent=1))
+            if arguments.json:
+                arguments.json.write_text(json.dumps({"rows": arguments.rows, "stores": figures}, indent=1))
+
+
+def _child(task: str, name: str, source: str, folder: str) -> None:
+    modules, made = STORES[name]
+    for module in modules:
+        import_module(module)
+    figures = (build if task == "build" else ask)(made(), Dataset(Path(source)), Path(folder))
+    print(json.dumps(figures))
 
 
 if __name__ == "__main__":

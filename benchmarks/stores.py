@@ -13,6 +13,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+Vectors = np.memmap[Any, np.dtype[np.float16]]
+
 _BLOCK = 20_000
 
 
@@ -21,7 +23,7 @@ class Store(Protocol):
 
     settings: Sequence[int]
 
-    def build(self, vectors: NDArray[np.float16], folder: Path) -> None: ...
+    def build(self, vectors: Vectors, folder: Path) -> None: ...
 
     def open(self, folder: Path, rows: int, dimension: int) -> None: ...
 
@@ -31,25 +33,44 @@ class Store(Protocol):
         """The ten nearest rows to a (d,) query."""
 
 
-def _blocks(vectors: NDArray[np.float16]) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
-    for start in range(0, len(vectors), _BLOCK):
-        block = np.asarray(vectors[start : start + _BLOCK], np.float32)
-        yield np.arange(start, start + len(block)), block
+def _blocks(vectors: Vectors) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
+    """Read, not mapped, so that the vectors given do not count as memory of whoever takes them."""
+    rows, dimension = vectors.shape
+    with Path(vectors.filename).open("rb") as file:
+        file.seek(vectors.offset)
+        for start in range(0, rows, _BLOCK):
+            numbers = np.arange(start, min(start + _BLOCK, rows))
+            block = np.fromfile(file, vectors.dtype, len(numbers) * dimension)
+            yield numbers, block.reshape(-1, dimension).astype(np.float32)
 
 
 def _words(rows: NDArray[np.int64]) -> list[str]:
     return [f"document {row} " + "with some words to carry " * 8 for row in rows.tolist()]
 
 
+class _Spelled:
+    """An encoder of texts that spell their vectors, for encoding is not what is compared."""
+
+    language, one_space, search_space = "en", True, "shared"
+    spaces = ("shared",)
+    content_hash = "0" * 64
+
+    def __init__(self) -> None:
+        self.dimension = 384
+
+    def encode(self, texts: Sequence[str], space: str = "shared") -> NDArray[np.float32]:
+        return np.stack([np.frombuffer(bytes.fromhex(text), np.float32) for text in texts])
+
+
 class Xsearch:
-    """A collection with text and metadata, asked through `Collection.search_vectors`."""
+    """A collection with text and metadata, asked through `Collection.search`."""
 
     settings = (8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
 
     def __init__(self, factory: str = "auto", memory: int = 4 << 30) -> None:
         self._factory, self._memory = factory, memory
 
-    def build(self, vectors: NDArray[np.float16], folder: Path) -> None:
+    def build(self, vectors: Vectors, folder: Path) -> None:
         import pyarrow as pa
 
         from xsearch.collection import Collection, IndexSettings, ModuleRecord
@@ -57,7 +78,7 @@ class Xsearch:
 
         collection = Collection.create(
             folder / "c",
-            modules=[ModuleRecord("en", "0" * 64)],
+            modules=[ModuleRecord("en", _Spelled.content_hash)],
             dimension=vectors.shape[1],
             settings=IndexSettings(self._factory, self._memory),
         )
@@ -73,7 +94,7 @@ class Xsearch:
     def open(self, folder: Path, rows: int, dimension: int) -> None:
         from xsearch.collection import Collection
 
-        self.collection = Collection.open(folder / "c")
+        self.collection = Collection.open(folder / "c", encoder_for=lambda _: _Spelled())
 
     def set(self, setting: int) -> None:
         """`setting` is efSearch of a graph, nprobe of inverted lists; the depth of re-ranking stays as tuned."""
@@ -85,7 +106,7 @@ class Xsearch:
                 set_parameters(part._indexes[space]._index, names)
 
     def search(self, query: NDArray[np.float32]) -> list[int]:
-        return [int(hit.id) for hit in self.collection.search_vectors(query[None], k=10)[0]]
+        return [int(hit.id) for hit in self.collection.search(query.tobytes().hex(), lang="en")]
 
 
 class Hnswlib:
@@ -93,7 +114,7 @@ class Hnswlib:
 
     settings = (16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
 
-    def build(self, vectors: NDArray[np.float16], folder: Path) -> None:
+    def build(self, vectors: Vectors, folder: Path) -> None:
         import hnswlib
 
         index = hnswlib.Index("ip", vectors.shape[1])
@@ -123,7 +144,7 @@ class Usearch:
     def __init__(self, dtype: str) -> None:
         self._dtype = dtype
 
-    def build(self, vectors: NDArray[np.float16], folder: Path) -> None:
+    def build(self, vectors: Vectors, folder: Path) -> None:
         from usearch.index import Index
 
         index = Index(
@@ -150,7 +171,7 @@ class LanceDB:
 
     settings = (1, 2, 4, 8, 16, 32, 64, 128)
 
-    def build(self, vectors: NDArray[np.float16], folder: Path) -> None:
+    def build(self, vectors: Vectors, folder: Path) -> None:
         import lancedb
         import pyarrow as pa
 
@@ -200,7 +221,7 @@ class MilvusLite:
 
     settings = (1, 2, 4, 8, 16, 32, 64, 128)
 
-    def build(self, vectors: NDArray[np.float16], folder: Path) -> None:
+    def build(self, vectors: Vectors, folder: Path) -> None:
         from pymilvus import DataType, MilvusClient
 
         client = MilvusClient(str(folder / "c.db"))
@@ -238,13 +259,15 @@ class MilvusLite:
         return [hit["id"] for hit in found[0]]
 
 
-STORES: Mapping[str, tuple[str, Any]] = {
-    "xsearch": ("faiss", Xsearch),
-    "xsearch-small": ("faiss", lambda: Xsearch(memory=1)),
-    "hnswlib": ("hnswlib", Hnswlib),
-    "usearch-i8": ("usearch", lambda: Usearch("i8")),
-    "usearch-f16": ("usearch", lambda: Usearch("f16")),
-    "lancedb": ("lancedb", LanceDB),
-    "milvus-lite": ("milvus_lite", MilvusLite),
+_OURS = ("xsearch.collection", "faiss", "pyarrow.parquet", "pyarrow.compute")
+
+STORES: Mapping[str, tuple[tuple[str, ...], Any]] = {
+    "xsearch": (_OURS, Xsearch),
+    "xsearch-small": (_OURS, lambda: Xsearch(memory=1)),
+    "hnswlib": (("hnswlib",), Hnswlib),
+    "usearch-i8": (("usearch.index",), lambda: Usearch("i8")),
+    "usearch-f16": (("usearch.index",), lambda: Usearch("f16")),
+    "lancedb": (("lancedb",), LanceDB),
+    "milvus-lite": (("pymilvus", "milvus_lite"), MilvusLite),
 }
-"""Contender: the package that it needs, and how it is made."""
+"""Contender: the modules that it needs, and how it is made."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.lib.format import open_memmap
@@ -26,8 +27,18 @@ class Dataset:
     folder: Path
 
     @property
-    def vectors(self) -> NDArray[np.float16]:
+    def vectors(self) -> np.memmap[Any, np.dtype[np.float16]]:
         return np.load(self.folder / "vectors.npy", mmap_mode="r")
+
+    @property
+    def rows(self) -> int:
+        """How many vectors."""
+        return len(self.vectors)
+
+    @property
+    def dimension(self) -> int:
+        """Of each."""
+        return int(self.vectors.shape[1])
 
     @property
     def queries(self) -> NDArray[np.float32]:
