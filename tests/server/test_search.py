@@ -1,12 +1,15 @@
 """/search: what `xsearch query --format json` prints, and what is refused."""
 
 import json
+import threading
 
+import faiss
 import pytest
 from click.testing import CliRunner
 
 from tests.server.conftest import make_collection
 from xsearch.cli.main import cli
+from xsearch.search import search
 
 
 def printed(store, *arguments):
@@ -126,6 +129,20 @@ def test_what_cannot_be_answered_is_one_line_of_json(client, store, change, stat
     assert message in body["error"]
     assert answered.text.count("\n") == 1
     assert str(store.parent) not in answered.text
+
+
+def test_a_search_takes_one_thread_since_there_is_a_worker_for_each_core(client, monkeypatch):
+    seen = []
+
+    def noting(*arguments, **options):
+        seen.append((threading.current_thread().name, faiss.omp_get_max_threads()))
+        return search(*arguments, **options)
+
+    monkeypatch.setattr("xsearch.server.answering.search", noting)
+    assert client.post("/search", json={"query": "kissa", "lang": "fi"}).status_code == 200
+    ((thread, threads),) = seen
+    assert thread.startswith("xsearch-serve")
+    assert threads == 1
 
 
 def test_more_hits_in_all_than_a_request_may_have(client, monkeypatch):

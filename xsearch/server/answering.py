@@ -19,6 +19,7 @@ from xsearch.answers import Terms, answer_of
 from xsearch.collection.encoding import TextEncoder
 from xsearch.encoder import Encoder, encoder_for
 from xsearch.errors import QueryError
+from xsearch.index.library import faiss
 from xsearch.json_lines import json_line
 from xsearch.languages import AUTO, describe
 from xsearch.qa import LongPassages, OptionScores, score_options
@@ -94,6 +95,11 @@ class _Part:
     @property
     def queries(self) -> list[str]:
         return [pending.request.queries[place] for pending, place in self.members]
+
+
+def prepare_thread() -> None:
+    """FAISS would give every search a thread a core; here the requests beside it have the other cores."""
+    faiss().omp_set_num_threads(1)  # of the calling thread
 
 
 class Answering:

@@ -25,10 +25,11 @@ from xsearch import __version__
 from xsearch.answers import Terms
 from xsearch.encoder import Encoder, available_modules, encoder_for, loaded_languages
 from xsearch.errors import QueryError, XsearchError
+from xsearch.index.library import faiss
 from xsearch.json_lines import json_line
 from xsearch.languages import AUTO, resolve
 from xsearch.qa import LongPassages
-from xsearch.server.answering import Answering, EncodeRequest, Found, QaRequest, SearchRequest
+from xsearch.server.answering import Answering, EncodeRequest, Found, QaRequest, SearchRequest, prepare_thread
 from xsearch.server.embeddings import embeddings_request
 from xsearch.server.failures import HANDLERS, refusal
 from xsearch.server.fields import Fields, read_body
@@ -70,7 +71,7 @@ class _Service:
         self.library = Library(store)
         self._limits = limits
         self._device = device
-        self._workers = Workers(limits.threads, limits.waiting, limits.patience)
+        self._workers = Workers(limits.threads, limits.waiting, limits.patience, prepare_thread)
         self._answering = Answering(self.library, device)
 
     @contextlib.asynccontextmanager
@@ -208,6 +209,7 @@ class _Service:
         }
 
     def _warm_up(self) -> None:
+        faiss()
         shelf = self.library.everything()
         for name, why in shelf.left_out:
             _logger.warning("leaving out %s: %s", name, why)

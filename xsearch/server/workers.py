@@ -37,11 +37,13 @@ class _Entry:
 class Workers:
     """`threads` threads and a queue of at most `waiting` items, none of which waits longer than `patience` seconds.
 
-    For one event loop, from its own thread.
+    Each thread calls `prepare` first. For one event loop, from its own thread.
     """
 
-    def __init__(self, threads: int, waiting: int, patience: float) -> None:
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="xsearch-serve")
+    def __init__(
+        self, threads: int, waiting: int, patience: float, prepare: Callable[[], None] = lambda: None
+    ) -> None:
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="xsearch-serve", initializer=prepare)
         self._threads = self._idle = threads
         self._most = waiting
         self._patience = patience
