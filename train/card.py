@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from train.sources import licence_of
 from xsearch.encoder import ModuleConfig
 
 
@@ -56,8 +57,12 @@ language, search with the {config.search_space} space.
 {sum(made["translations"].values())} translation pairs: {_counts(made["translations"])}.
 {sum(made["paraphrases"].values())} paraphrase pairs: {_counts(made["paraphrases"])}.
 {made["monolingual_texts"]} further monolingual texts.
+English paraphrases, for the alignment: {_english(made)}.
 Left out: {_counts(made["left_out"])}.
-The sources' licences stand in `train/SOURCES.md`; some allow research use only.
+
+Licences of the sources, which `train/SOURCES.md` describes; some allow research use only:
+
+{_licences(made)}
 
 ## Dev scores after each step
 
@@ -87,6 +92,20 @@ def _public(config: ModuleConfig) -> str:
         "8-bit runtime, by `xsearch eval`; nothing was trained or chosen on them.\n\n"
         f"{measured or 'Not measured yet.'}"
     )
+
+
+def _english(made: Mapping[str, Any]) -> str:
+    """Modules of the first days were trained on them and did not count them."""
+    return _counts(made["english_paraphrases"]) if "english_paraphrases" in made else "used, but not counted"
+
+
+def _licences(made: Mapping[str, Any]) -> str:
+    """A line for each licence with the sources under it."""
+    kinds = ("translations", "paraphrases", "english_paraphrases")
+    by_licence: dict[str, dict[str, None]] = {}
+    for source in (name for kind in kinds for name in made.get(kind, {})):
+        by_licence.setdefault(licence_of(source), {})[source] = None
+    return "\n".join(f"- {licence}: {', '.join(sources)}" for licence, sources in by_licence.items())
 
 
 def _counts(counts: Mapping[str, float]) -> str:

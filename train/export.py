@@ -111,6 +111,7 @@ def provenance(pipeline: Pipeline) -> dict[str, Any]:
         "machine": f"{machine}, {compute.device}, {precision}",
         "translations": dict(Counter(p.source for p in data.pairs).most_common()),
         "paraphrases": dict(Counter(p.source for p in data.paraphrases).most_common()),
+        "english_paraphrases": dict(Counter(p.source for p in data.english).most_common()),
         "monolingual_texts": len(data.monolingual),
         "left_out": dict(data.left_out),
     }
