@@ -16,10 +16,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--times", type=int, default=60, help="kills for each operation")
     parser.add_argument("--within", type=float, default=3.0, help="seconds within which a process is killed")
+    parser.add_argument("--operations", nargs="+", choices=OPERATIONS, default=OPERATIONS)
     parser.add_argument("--seed", type=int, default=random.randrange(10**6))
     arguments = parser.parse_args()
     print(f"seed {arguments.seed}")
-    for operation in OPERATIONS:
+    for operation in arguments.operations:
         outcomes = []
         for time in range(arguments.times):
             folder = Path(tempfile.mkdtemp(prefix=f"kill-{operation}-"))

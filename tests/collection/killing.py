@@ -57,11 +57,14 @@ def kill_once(folder: Path, operation: str, seed: int, longest: float) -> Outcom
 
 def change(folder: Path, operation: str) -> None:
     """The process that will be killed: one long run of indexing, or changes without end."""
-    (folder / "ready").touch()
+    import faiss  # noqa: F401  that takes its time, in which there is nothing to interrupt
+
     if operation == "index":
+        (folder / "ready").touch()
         _index(folder)
         return
     collection = Collection.open(folder / "c", encoder_for=FakeEncoder)
+    (folder / "ready").touch()
     for turn in range(1_000_000):
         before = contents(collection)
         if operation == "append":
