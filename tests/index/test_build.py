@@ -57,6 +57,17 @@ def test_any_kind_of_index_reaches_the_recall_that_was_asked_for(factory, parame
     assert (built.imbalance is not None) == ("IVF" in factory)
 
 
+@pytest.mark.parametrize("factory", ["HNSW16,SQ8", "IVF64,SQ8"])
+def test_many_copies_of_one_text_do_not_drive_the_effort_up(factory):
+    """Any ten of a hundred copies are right, so that an index which finds other ones has missed nothing."""
+    copies = np.repeat(VECTORS[:10], 100, axis=0)
+    _, built = build(factory, vectors=np.concatenate([VECTORS, copies]))
+    assert built.tuning.recall >= 0.95
+    assert max(built.tuning.parameters.values()) < {"HNSW16,SQ8": 1024, "IVF64,SQ8": 64}[factory]
+    _, only = build(factory, vectors=np.repeat(VECTORS[:40], 100, axis=0))
+    assert 0 <= only.tuning.recall <= 1
+
+
 def test_more_recall_costs_more_effort():
     efforts = [
         build("IVF64,SQ8", recall=wanted)[1].tuning.parameters["nprobe"] for wanted in (0.5, 0.9, 0.999)
