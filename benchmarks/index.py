@@ -165,7 +165,9 @@ def main() -> None:
     parser.add_argument("--queries", type=int, default=1000)
     parser.add_argument("--stores", nargs="+", choices=[*STORES], default=[*STORES])
     parser.add_argument("--on", type=Path, help="folder for vectors and indexes; vectors are kept there")
-    parser.add_argument("--json", type=Path, help="write all figures to this file")
+    parser.add_argument(
+        "--json", type=Path, help="write all figures to this file, beside those of other stores there"
+    )
     parser.add_argument("--memory", type=float, default=12, help="GB of its own that a store may take")
     parser.add_argument(
         "--minutes", type=float, default=30, help="that a store may take to build, and to answer"
@@ -181,7 +183,7 @@ def main() -> None:
             base / f"vectors-{arguments.rows}-{arguments.queries}", arguments.rows, arguments.queries
         )
         print(f"{arguments.rows:,} vectors, {arguments.queries} queries, {os.cpu_count()} cores", flush=True)
-        figures = {}
+        figures = _written(arguments.json, arguments.rows)
         work = partial(run, minutes=arguments.minutes, private=1024 * arguments.memory)
         for name in arguments.stores:
             if missing := [module for module in STORES[name][0] if find_spec(module.split(".")[0]) is None]:
@@ -196,6 +198,14 @@ def main() -> None:
             figures[name] = {"build": asdict(built), "answers": asdict(answers)}
             if arguments.json:
                 arguments.json.write_text(json.dumps({"rows": arguments.rows, "stores": figures}, indent=1))
+
+
+def _written(file: Path | None, rows: int) -> dict[str, Any]:
+    """What an earlier run over as many vectors has left in the file, so that a long comparison may be made in parts."""
+    if file is None or not file.exists():
+        return {}
+    found = json.loads(file.read_text())
+    return dict(found["stores"]) if found["rows"] == rows else {}
 
 
 def _child(task: str, name: str, source: str, folder: str) -> None:
