@@ -19,7 +19,7 @@ class Running:
         self.process = subprocess.Popen(
             [sys.executable, *program, "serve", "--store", str(store), "--port", "0", *options],
             env=os.environ | (environment or {}),
-            stdout=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
         )
@@ -38,8 +38,8 @@ class Running:
     def stop(self, how=signal.SIGTERM):
         """Exit code and what was left to say on stderr."""
         self.process.send_signal(how)
-        _, errors = self.process.communicate(timeout=120)
-        return self.process.returncode, errors
+        errors = self.process.stderr.read()
+        return self.process.wait(timeout=120), errors
 
 
 @contextlib.contextmanager
@@ -51,4 +51,5 @@ def running(store, *options, **more):
     finally:
         if server.process.poll() is None:
             server.process.kill()
-            server.process.communicate()
+            server.process.wait()
+        server.process.stderr.close()
