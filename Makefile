@@ -20,7 +20,7 @@ help:
 	@echo "make format    ruff: rewrite the format"
 	@echo "make ui        install and open the search page"
 	@echo "make screenshots  take the pictures of the page that the README shows"
-	@echo "make bench-X   run benchmarks/X.py (encode, cold, index, demo, ...)"
+	@echo "make bench-X   run tests/benchmarks/X.py (encode, cold, serve, index, demo, ...)"
 
 demo: $(VENV)/.base
 	@for lang in fi en; do \
@@ -59,8 +59,8 @@ ui: $(VENV)/.app
 screenshots: $(VENV)/.test chromium
 	XSEARCH_STORE=$(STORE) $(BIN)/python -m tests.app.screenshots $(ARGS)
 
-bench-%: benchmarks/%.py $(VENV)/.bench
-	$(BIN)/python -m benchmarks.$* $(ARGS)
+bench-%: tests/benchmarks/%.py $(VENV)/.bench
+	$(BIN)/python -m tests.benchmarks.$* $(ARGS)
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

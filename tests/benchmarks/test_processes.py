@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.processes import FailedError, run
+from tests.benchmarks.processes import FailedError, run
 
 
 def work(code: str, *, minutes: float = 1, private: float = 4096):

@@ -2,7 +2,7 @@
 
 A change is announced in a journal beside the collection before it is made and confirmed there afterwards. So the
 state to be found is known: the one confirmed last, or the one announced if it was under way. Run a few times by
-`test_killing.py`, and at length by `python -m benchmarks.kill`.
+`test_killing.py`, and at length by `python -m tests.benchmarks.kill`.
 """
 
 from __future__ import annotations

@@ -147,7 +147,7 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        own = [sys.executable, "-m", "benchmarks.cold", "--prepare", temporary]
+        own = [sys.executable, "-m", "tests.benchmarks.cold", "--prepare", temporary]
         subprocess.run([*own, "--documents", str(options.documents)], check=True)
         commands = contenders(folder, not options.fast)
         costs: dict[str, list[Cost]] = {name: [] for name in commands}

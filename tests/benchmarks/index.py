@@ -24,9 +24,9 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.processes import FailedError, Memory, run
-from benchmarks.stores import STORES, Store
-from benchmarks.vectors import Dataset, dataset
+from tests.benchmarks.processes import FailedError, Memory, run
+from tests.benchmarks.stores import STORES, Store
+from tests.benchmarks.vectors import Dataset, dataset
 
 RECALLS = (0.90, 0.95, 0.98)
 
@@ -120,7 +120,7 @@ def contend(
     folder.mkdir(parents=True)
 
     def child(task: str, environment: dict[str, str]) -> dict[str, Any]:
-        arguments = ["-m", "benchmarks.index", "--child", task, name, str(data.folder), str(folder)]
+        arguments = ["-m", "tests.benchmarks.index", "--child", task, name, str(data.folder), str(folder)]
         printed, memory = work(arguments, environment)
         return json.loads(printed) | {"memory": memory}
 

@@ -28,7 +28,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.texts import sentences
+from tests.benchmarks.texts import sentences
 
 CLIENTS = (1, 2, 4, 8, 16, 32, 64)
 OVERLOADS = (1.0, 2.0, 4.0)
@@ -250,7 +250,7 @@ def main() -> None:
         asyncio.run(measure(arguments.store, arguments))
         return
     with tempfile.TemporaryDirectory() as folder:
-        own = [sys.executable, "-m", "benchmarks.cold", "--prepare", folder]
+        own = [sys.executable, "-m", "tests.benchmarks.cold", "--prepare", folder]
         subprocess.run([*own, "--documents", str(arguments.documents)], check=True)
         print(
             f"{arguments.documents:,} random vectors, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"

@@ -1,7 +1,7 @@
 """The page as a person feels it: from the key press to visible hits, and its cold start.
 
-`python -m benchmarks.page [COLLECTION...]` over the store in XSEARCH_STORE; the demo queries are typed into a real
-browser, each after the last one's hits are there.
+`python -m tests.benchmarks.page [COLLECTION...]` over the store in XSEARCH_STORE; the demo queries are typed into a
+real browser, each after the last one's hits are there.
 """
 
 import json

@@ -18,7 +18,7 @@ from statistics import median
 
 import numpy as np
 
-from benchmarks.texts import passages, sentences
+from tests.benchmarks.texts import passages, sentences
 from xsearch.encoder import Encoder, onnx_format
 from xsearch.encoder.runtime import available_cores
 from xsearch.encoder.streaming import encode_windows
