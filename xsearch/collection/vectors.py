@@ -4,15 +4,20 @@ Rows are unit vectors. Rounding one to float16 moves a cosine by about 1e-4, and
 computed from these rows with their actual norms, so it is a cosine whatever index found the candidates.
 """
 
+import threading
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Literal, Self
 
 import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import ArrayLike, NDArray
 
 from xsearch.errors import CollectionError, QueryError
+
+_ONE_HEADER = threading.Lock()
+"""numpy parses a header with `ast.literal_eval`, which in two threads at once fails now and then on Python 3.11 ("AST
+constructor recursion depth mismatch"; seen in the tests, python/cpython#106905 is of the same counter)."""
 
 
 class VectorsWriter:
@@ -49,12 +54,10 @@ class VectorsWriter:
 
 def open_array(path: Path, shape: tuple[int, ...], dtype: str) -> NDArray[np.generic]:
     """Map a `.npy` file that should hold `shape` and `dtype`. Raises CollectionError if it holds anything else."""
+    mapped: Literal["r"] | None = "r" if np.prod(shape) else None  # nothing cannot be mapped
     try:
-        array = (
-            np.load(path, mmap_mode="r", allow_pickle=False)
-            if np.prod(shape)
-            else np.load(path, allow_pickle=False)
-        )
+        with _ONE_HEADER:
+            array = np.load(path, mmap_mode=mapped, allow_pickle=False)
     except FileNotFoundError:
         raise
     except (ValueError, OSError, EOFError) as error:
