@@ -1,3 +1,4 @@
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -104,12 +105,16 @@ def test_all_that_is_there_is_rendered_and_all_that_is_missing_named(both, tmp_p
     log.write_text(
         '{"event": "progress", "step": "sentence_encoding", "batch": 100, "of": 386}\n{"event": "prog'
     )
+    modules = tmp_path / "modules"
+    for lang in ("en", "fi"):
+        shutil.copytree(results.PACKAGED / lang, modules / lang)
     output = tmp_path / "RESULTS.md"
-    result = CliRunner().invoke(results.main, ["--runs", str(tmp_path), "-o", str(output)])
+    options = ["--runs", str(tmp_path), "--modules", str(modules), "-o", str(output)]
+    result = CliRunner().invoke(results.main, options)
     assert result.exit_code == 0, result.output
     text = output.read_text()
     assert "| initialisation alone |" in text
-    assert "| fi | 94345 |" in text  # the packaged module
+    assert "| fi | 94345 |" in text
     assert "xsearch eval --name mono\n" in text
     missing = text.partition("## Missing")[2]
     assert "the scores of guided" in missing
