@@ -185,13 +185,17 @@ def test_results_are_downloaded(tab):
 
 def test_a_file_is_uploaded_and_searched(tab):
     page = tab("collections")
+    # First the language, at rest: an open list closes when the page scrolls or the form changes.
+    language = page.locator(".st-key-upload_lang")
+    language.scroll_into_view_if_needed()
+    page.wait_for_timeout(1000)
+    language.click()
+    page.get_by_role("option", name="English").click()
     rows = "id,text,colour\n" + "".join(f"{number},the old dog {number},red\n" for number in range(30))
     page.locator('input[type="file"]').set_input_files(
         {"name": "my <b>pets</b>.csv", "mimeType": "text/csv", "buffer": rows.encode()}
     )
     page.get_by_text("my <b>pets</b>.csv").wait_for()
-    page.locator(".st-key-upload_lang").click()
-    page.get_by_role("option", name="English").click()
     page.get_by_role("button", name="Index", exact=True).click()
     page.get_by_text("Indexed 30 documents").wait_for()
     page = tab("?q=the+old+dog&c=b-pets-b&lang=English")
