@@ -149,7 +149,7 @@ def test_bytes_that_are_no_unicode_and_a_locale_without_unicode_do_no_harm(news)
     [
         (["kissa", "--lang", "tr"], "no module is installed for the language 'tr'"),
         (["kissa", "--lang", "qq"], "unknown language 'qq'"),
-        (["Wo ist die nächste Apotheke?", "--lang", "auto"], "the text looks like de (German)"),
+        (["Hol van a legközelebbi gyógyszertár?", "--lang", "auto"], "the text looks like hu (Hungarian)"),
         (["kissa", "--lang", "fi", "-c", "none"], "no collection 'none'"),
         (["kissa", "--lang", "fi", "-c", "../news"], "is no collection name"),
         (["kissa", "--lang", "fi", "--where", "nope = 1"], "nope"),

@@ -66,7 +66,7 @@ def test_embeddings_in_base64_are_little_endian_floats(client):
         ({"model": "xsearch-fi", "input": [1, 2]}, 400, "input[0] is a number, expected a text"),
         ({"model": "xsearch-fi", "input": "a", "dimensions": 5}, 400, "dimensions"),
         ({"model": "xsearch-fi", "input": "a", "encoding_format": "int8"}, 400, "float, base64"),
-        ({"model": "text-embedding-3-small", "input": "a"}, 404, "there are: xsearch-en, xsearch-fi"),
+        ({"model": "text-embedding-3-small", "input": "a"}, 404, "there are: xsearch-"),
         ({"model": "xsearch-tr", "input": "a"}, 404, "no model 'xsearch-tr'"),
     ],
 )

@@ -97,7 +97,7 @@ def test_a_changed_a_new_and_a_dropped_collection_are_seen(client, store):
         ({"lang": None}, 400, "lang is missing"),
         ({"lang": "qq"}, 400, "unknown language 'qq'"),
         ({"lang": "tr"}, 400, "no module is installed for the language 'tr'"),
-        ({"query": "Wo ist die nächste Apotheke?", "lang": "auto"}, 400, "looks like de (German)"),
+        ({"query": "Hol van a legközelebbi gyógyszertár?", "lang": "auto"}, 400, "looks like hu (Hungarian)"),
         ({"k": 0}, 400, "k is 0, expected 1 to 20"),
         ({"k": 21}, 400, "k is 21"),
         ({"k": 10**400}, 400, "k is huge"),
