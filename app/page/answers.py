@@ -13,11 +13,12 @@ from page.store import Version
 from xsearch import Hit, SearchResult
 from xsearch.collection.lookup import StoredDocument, find_document
 from xsearch.encoder import encoder_for
-from xsearch.languages import Detection, detect
+from xsearch.languages import Detection
 from xsearch.qa import OptionScores, score_options
 from xsearch.search import search
 from xsearch.search.highlight import best_sentences
 from xsearch.search.projection import Projection, project
+from xsearch.search.query_language import query_language
 from xsearch.search.similar import more_like
 from xsearch.search.words import AnsweredWord, answering_words
 
@@ -63,8 +64,7 @@ def like(home: Version, id: str, versions: tuple[Version, ...], k: int, where: s
 @st.cache_data(max_entries=512, show_spinner=False)
 def detected(query: str, candidates: tuple[str, ...]) -> Detection:
     """The language of a query. Raises LanguageError if it is clearly in none of the candidates."""
-    # English first, as in `xsearch query`: a query that speaks for no language ("12345") is taken as English.
-    return detect(query, sorted(candidates, key=lambda code: (code != "en", code)))
+    return query_language(query, candidates)
 
 
 @st.cache_data(max_entries=512, show_spinner=False)

@@ -14,7 +14,7 @@ from xsearch.answers import Answer, Terms
 from xsearch.cli.options import DEVICE, STORE
 from xsearch.cli.printable import notice
 from xsearch.errors import QueryError
-from xsearch.languages import AUTO, describe, resolve
+from xsearch.languages import AUTO, resolve
 
 if TYPE_CHECKING:
     from xsearch.collection import Collection
@@ -198,13 +198,11 @@ def _answers(
 
 
 def _detected(queries: list[str]) -> list[str]:
-    from xsearch.search.query_language import query_language
+    from xsearch.search.query_language import detection_notice, query_language
 
     found = [query_language(query) for query in queries]
     if len(queries) == 1:
-        notice(
-            f"Detected {describe([found[0].code])} ({found[0].confidence:.0%} among the installed languages)"
-        )
+        notice(detection_notice(found[0]))
     return [one.code for one in found]
 
 

@@ -21,10 +21,10 @@ from xsearch.encoder import Encoder, encoder_for
 from xsearch.errors import QueryError
 from xsearch.index.library import faiss
 from xsearch.json_lines import json_line
-from xsearch.languages import AUTO, describe
+from xsearch.languages import AUTO
 from xsearch.qa import LongPassages, OptionScores, score_options
 from xsearch.search import SearchResult, Timings, search
-from xsearch.search.query_language import query_language
+from xsearch.search.query_language import detection_notice, query_language
 from xsearch.search.several import common_space
 from xsearch.server.failures import without_paths
 from xsearch.server.library import Library, Shelf
@@ -243,8 +243,7 @@ def _languages(pending: _Pending) -> list[str]:
         return [lang] * len(queries)
     found = [query_language(query) for query in queries]
     if pending.request.alone:
-        share = f"{found[0].confidence:.0%} among the installed languages"
-        pending.notices.append(f"Detected {describe([found[0].code])} ({share})")
+        pending.notices.append(detection_notice(found[0]))
     return [one.code for one in found]
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from xsearch.collection import Collection
+from xsearch.collection.manifest import MANIFEST_NAME
 from xsearch.errors import CollectionError
 from xsearch.store import collection_names, collection_path
 
@@ -72,7 +73,7 @@ class Library:
         except CollectionError as error:  # a name that no collection can have
             raise UnknownCollectionError(str(error)) from None
         try:
-            found = (path / "manifest.json").stat()
+            found = (path / MANIFEST_NAME).stat()
         except (FileNotFoundError, NotADirectoryError):
             known = ", ".join(collection_names(self.store)) or "none"
             raise UnknownCollectionError(f"no collection {name!r} here; there are: {known}") from None
