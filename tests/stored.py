@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -61,6 +62,10 @@ class FakeEncoder:
             for text in texts
         ]
         return np.concatenate(rows) if rows else np.empty((0, DIMENSION), np.float32)
+
+    def start(self, texts: Sequence[str], space: str, pool: Executor) -> Future[NDArray[np.float32]]:
+        """What `encode` gives, made in `pool`."""
+        return pool.submit(self.encode, texts, space)
 
 
 def create(

@@ -73,19 +73,19 @@ def test_an_existing_name_is_refused_and_left_alone(run, news, corpus):
 
 def test_an_interrupted_run_says_how_to_go_on_and_does(run, write, store, monkeypatch):
     path = write("many.jsonl", [{"id": str(i), "text": f"kissa {i}"} for i in range(3000)])
-    encode = Encoder.encode
+    start = Encoder.start
     monkeypatch.setattr(
         indexing.index_corpus, "__kwdefaults__", indexing.index_corpus.__kwdefaults__ | {"commit_every": 1000}
     )
     calls = []
 
-    def interrupted(self, texts, space="shared"):
+    def interrupted(self, texts, space, pool):
         calls.append(len(texts))
         if len(calls) == 3:
             raise KeyboardInterrupt
-        return encode(self, texts, space)
+        return start(self, texts, space, pool)
 
-    monkeypatch.setattr(Encoder, "encode", interrupted)
+    monkeypatch.setattr(Encoder, "start", interrupted)
     result = run("index", path, "--lang", "fi")
     assert result.exit_code == 130
     assert "the same command goes on from there" in result.stderr
@@ -175,7 +175,7 @@ def test_an_index_of_words_without_tantivy_is_refused_before_anything_is_encoded
     run, corpus, store, monkeypatch
 ):
     monkeypatch.setitem(sys.modules, "tantivy", None)
-    monkeypatch.setattr(Encoder, "encode", lambda *_: pytest.fail("encoded for nothing"))
+    monkeypatch.setattr(Encoder, "start", lambda *_: pytest.fail("encoded for nothing"))
     message = refusal(run("index", corpus, "--lang", "fi", "--keywords"))
     assert message == "hybrid search needs tantivy; install it with: pip install 'xsearch[hybrid]'"
     assert not store.exists()
@@ -185,5 +185,5 @@ def test_adding_to_a_collection_with_an_index_of_words_needs_tantivy_too(run, co
     assert run("index", corpus, "--lang", "fi", "--keywords").exit_code == 0
     more = write("more.jsonl", [{"id": "z", "text": "talo"}])
     monkeypatch.setitem(sys.modules, "tantivy", None)
-    monkeypatch.setattr(Encoder, "encode", lambda *_: pytest.fail("encoded for nothing"))
+    monkeypatch.setattr(Encoder, "start", lambda *_: pytest.fail("encoded for nothing"))
     assert "xsearch[hybrid]" in refusal(run("index", more, "--lang", "fi", "-c", "news", "--mode", "append"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from xsearch.encoder.devices import check_device, has_cuda
 from xsearch.encoder.installed import find_module
 from xsearch.encoder.runtime import Runtime
-from xsearch.encoder.streaming import encode_now, encode_windows
+from xsearch.encoder.streaming import Encoding, begin, encode_now, encode_windows
 from xsearch.encoder.tokenisation import Tokeniser
 from xsearch.errors import ModuleError
 
@@ -113,6 +114,13 @@ class Encoder:
         """
         runtime = self._runtime(space, _MANY_FOR_A_GPU)
         return encode_windows(batches, self._tokens(), runtime, self.dimension)
+
+    def start(self, texts: Sequence[str], space: str, pool: Executor) -> Encoding:
+        """Begin to encode: tokenises now, leaves the rest to `pool`, and gives what will have the vectors of `encode`.
+
+        The number of threads is the pool's. Several encoders may share one; its work is done in the order of calls.
+        """
+        return begin(texts, self._tokens(), self._runtime(space, len(texts)), self.dimension, pool)
 
     def token_vectors(self, text: str, space: str = "shared") -> TokenVectors:
         """The contextual vectors of the tokens of `text`, with their places in it."""

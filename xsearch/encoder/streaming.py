@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,35 @@ def encode_now(
     return vectors
 
 
+@dataclass(frozen=True)
+class Encoding:
+    """Texts on their way through a runtime."""
+
+    _vectors: NDArray[np.float32]
+    _batches: list[Future[None]]
+
+    def result(self) -> NDArray[np.float32]:
+        """Their vectors (n, dimension), once all are there; raises what went wrong."""
+        for batch in self._batches:
+            batch.result()
+        return self._vectors
+
+
+def begin(
+    texts: Sequence[str], tokeniser: Tokeniser, runtime: Runtime, dimension: int, pool: Executor
+) -> Encoding:
+    """Tokenise texts in the calling thread and leave it to `pool` to encode them."""
+    ids = tokeniser.ids(texts)
+    vectors = np.empty((len(ids), dimension), dtype=np.float32)
+    return Encoding(
+        vectors,
+        [
+            pool.submit(_fill, vectors, chosen, [ids[index] for index in chosen], runtime)
+            for chosen in runtime.batches([len(one) for one in ids])
+        ],
+    )
+
+
 def encode_windows(
     windows: Iterable[Sequence[str]], tokeniser: Tokeniser, runtime: Runtime, dimension: int
 ) -> Iterator[NDArray[np.float32]]:
@@ -35,20 +65,14 @@ def encode_windows(
     While the runtime works on one window the next is taken from `windows` and tokenised; no more is held in memory.
     """
     pool = ThreadPoolExecutor(runtime.workers, thread_name_prefix="xsearch-encode")
-    running: deque[tuple[NDArray[np.float32], list[Future[None]]]] = deque()
+    running: deque[Encoding] = deque()
     try:
         for texts in windows:
-            ids = tokeniser.ids(texts)
-            vectors = np.empty((len(ids), dimension), dtype=np.float32)
-            futures = [
-                pool.submit(_fill, vectors, chosen, [ids[index] for index in chosen], runtime)
-                for chosen in runtime.batches([len(one) for one in ids])
-            ]
-            running.append((vectors, futures))
+            running.append(begin(texts, tokeniser, runtime, dimension, pool))
             if len(running) == _AHEAD:
-                yield _finished(*running.popleft())
+                yield running.popleft().result()
         while running:
-            yield _finished(*running.popleft())
+            yield running.popleft().result()
     finally:
         pool.shutdown(cancel_futures=True)
 
@@ -60,9 +84,3 @@ def _fill(
     runtime: Runtime,
 ) -> None:
     vectors[chosen] = runtime.sentences(ids)
-
-
-def _finished(vectors: NDArray[np.float32], futures: Iterable[Future[None]]) -> NDArray[np.float32]:
-    for future in futures:
-        future.result()
-    return vectors

@@ -1,27 +1,27 @@
 """`xsearch index`: a corpus through the encoders into a collection, in commits, resumable after any interruption."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
 from xsearch.collection import Collection, IndexSettings, ModuleRecord, Writer
-from xsearch.collection.encoding import EncoderFor, TextEncoder
 from xsearch.collection.maintenance import check_settings, merge_small_segments, tidy
 from xsearch.collection.manifest import MANIFEST_NAME, SourceRecord
 from xsearch.collection.spaces import spaces_to_index
 from xsearch.errors import CollectionError, CorpusError
+from xsearch.search.engine import Engine, LocalEngine, StreamingEncoder, Vectors, encode_ahead
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 Mode = Literal["create", "append", "upsert"]
+
+EncoderFor = Callable[[str], StreamingEncoder]
 
 _BATCH = 1024
 
@@ -103,8 +103,11 @@ def index_corpus(
     commit_every: int = 20_000,
     progress: Callable[[Progress], None] | None = None,
     encoder_for: EncoderFor | None = None,
+    engine: Engine | None = None,
 ) -> IndexingReport:
     """Encode a corpus and store it in the collection at `path`.
+
+    The next batches are encoded while one is stored; what is stored does not depend on the engine.
 
     Args:
         corpus: the documents; a batch that names no languages is in `lang`. path: the collection's folder;
@@ -117,6 +120,8 @@ def index_corpus(
             same corpus and mode, goes on from its last commit.
         progress: called after every batch and stage.
         encoder_for: gives the encoder of a language; by default that of the installed modules.
+        engine: encodes the documents, and stays open; by default this process, with `encoder_for`. What another
+            one has encoded is stored as the work of the modules that `encoder_for` gives.
 
     Raises:
         CollectionError: the collection exists (create), does not exist (append, upsert), is being written by
@@ -126,10 +131,14 @@ def index_corpus(
             fault.
     """
     path = Path(path).absolute()
-    run = _Run(corpus, lang, mode, encoder_for or _installed(device), progress)
+    encoder_for = encoder_for or _installed(device)
+    run = _Run(corpus, lang, mode, encoder_for, progress)
     created = run.prepare(path, spaces, settings)
     try:
-        return run.execute(path, device, commit_every)
+        with ExitStack() as stack:
+            return run.execute(
+                path, engine or stack.enter_context(LocalEngine(encoder_for)), device, commit_every
+            )
     except BaseException as error:
         if created and (isinstance(error, CorpusError) or not len(Collection.open(path))):
             Collection.open(path).drop()
@@ -140,6 +149,16 @@ def _installed(device: str) -> EncoderFor:
     from xsearch.encoder import encoder_for
 
     return partial(encoder_for, device=device)
+
+
+@dataclass(frozen=True)
+class _Documents:
+    """A batch whose documents all have a language."""
+
+    ids: list[str]
+    texts: list[str]
+    langs: list[str]
+    metadata: "pa.Table"
 
 
 class _Run:
@@ -187,7 +206,7 @@ class _Run:
         Collection.create(path, modules=[], dimension=encoders[0].dimension, spaces=chosen, settings=settings)
         return True
 
-    def execute(self, path: Path, device: str, commit_every: int) -> IndexingReport:
+    def execute(self, path: Path, engine: Engine, device: str, commit_every: int) -> IndexingReport:
         replaced = documents = 0
         with Collection.open(path).writer() as writer:
             # before hours of encoding, not after: what the collection keeps may need an extra that is not here
@@ -198,8 +217,9 @@ class _Run:
             for batch in islice(batches, done):
                 documents += len(batch.ids)
             self._resumed = documents
-            for batch in batches:
-                replaced += self._take_in(writer, batch)
+            unread = self._labelled(batches, writer.manifest.dimension)
+            for batch, vectors in encode_ahead(engine, unread, writer.manifest.spaces):
+                replaced += self._take_in(writer, batch, vectors)
                 documents += len(batch.ids)
                 done += 1
                 self._report("encode", documents)
@@ -222,34 +242,27 @@ class _Run:
             seconds=time.monotonic() - self._started,
         )
 
-    def _take_in(self, writer: Writer, batch: Batch) -> int:
-        langs = self._languages(batch)
-        store = writer.upsert if self._mode == "upsert" else writer.add
-        vectors = self._encode(writer, batch.texts, langs)
-        return store(batch.ids, batch.texts, lang=langs, vectors=vectors, metadata=batch.metadata)
-
-    def _encode(self, writer: Writer, texts: list[str], langs: list[str]) -> dict[str, NDArray[np.float32]]:
-        manifest = writer.manifest
-        vectors = {space: np.empty((len(texts), manifest.dimension), np.float32) for space in manifest.spaces}
-        for language in dict.fromkeys(langs):
+    def _take_in(self, writer: Writer, batch: _Documents, vectors: Vectors) -> int:
+        for language in dict.fromkeys(batch.langs):
             encoder = self._encoder_for(language)
             writer.admit(ModuleRecord(language, encoder.content_hash, encoder.one_space))
-            places = [place for place, lang in enumerate(langs) if lang == language]
-            chosen = [texts[place] for place in places]
-            for space in manifest.spaces:
-                vectors[space][places] = self._encoded(encoder, chosen, space, manifest.dimension)
-        return vectors
+        store = writer.upsert if self._mode == "upsert" else writer.add
+        return store(batch.ids, batch.texts, lang=batch.langs, vectors=vectors, metadata=batch.metadata)
 
-    def _encoded(
-        self, encoder: TextEncoder, texts: Sequence[str], space: str, dimension: int
-    ) -> NDArray[np.float32]:
+    def _labelled(self, batches: Iterable[Batch], dimension: int) -> Iterator[_Documents]:
+        for batch in batches:
+            langs = self._languages(batch)
+            for language in dict.fromkeys(langs):
+                self._check_dimension(language, dimension)
+            yield _Documents(batch.ids, batch.texts, langs, batch.metadata)
+
+    def _check_dimension(self, language: str, dimension: int) -> None:
+        encoder = self._encoder_for(language)
         if encoder.dimension != dimension:
             raise CollectionError(
-                f"the module gives vectors of {encoder.dimension} dimensions, the collection holds "
-                f"{dimension}; "
-                "all languages of a collection must share one base"
+                f"the {language} module gives vectors of {encoder.dimension} dimensions, the collection holds "
+                f"{dimension}; all languages of a collection must share one base"
             )
-        return encoder.encode(texts, space=space)
 
     def _languages(self, batch: Batch) -> list[str]:
         if batch.langs is not None:
