@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import torch
 from tokenizers import Tokenizer
+from torch import nn
 from transformers import BertConfig, BertModel, PreTrainedModel, XLMRobertaConfig, XLMRobertaModel
 
 from train.card import base_card
@@ -148,7 +149,14 @@ def _on_torch(module: Module, pad_id: int) -> PreTrainedModel:
         raise ModuleError(
             f"{module.path}: the body's tensors do not fit its architecture: {missing} {unexpected}; export it again"
         )
+    model.get_submodule("embeddings").register_forward_hook(_in_autocast_type)
     return frozen(model)
+
+
+def _in_autocast_type(module: nn.Module, inputs: Any, states: torch.Tensor) -> torch.Tensor:
+    """Embeddings in the type of autocast, if it is on: then all layers stay in it, with nothing to convert between."""
+    device = states.device.type
+    return states.to(torch.get_autocast_dtype(device)) if torch.is_autocast_enabled(device) else states
 
 
 def repacked(checkpoint: LoadedCheckpoint, folder: Path) -> Module:

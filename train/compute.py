@@ -1,4 +1,4 @@
-"""Where training runs, and how: bf16 autocast and `torch.compile` on a GPU, plain float32 on a CPU."""
+"""Where training runs, and how: bf16 on a GPU and on a CPU that multiplies it, `torch.compile` on a GPU."""
 
 from __future__ import annotations
 
@@ -20,6 +20,10 @@ class Compute:
     mixed: bool = False
     compiled: bool = False
 
+    def precision(self) -> torch.autocast:
+        """The context in which forward passes run."""
+        return torch.autocast(torch.device(self.device).type, dtype=torch.bfloat16, enabled=self.mixed)
+
 
 def choose(device: str = "auto") -> Compute:
     """The compute for `auto`, `cpu` or `cuda`.
@@ -33,5 +37,10 @@ def choose(device: str = "auto") -> Compute:
         raise DeviceError(
             "cuda was asked for, torch sees no GPU; use --device cpu or install torch with CUDA"
         )
-    on_gpu = device == "cuda"
-    return Compute(device, mixed=on_gpu, compiled=on_gpu)
+    return Compute(device, mixed=device == "cuda" or multiplies_bfloat16(), compiled=device == "cuda")
+
+
+def multiplies_bfloat16() -> bool:
+    """Whether this CPU has instructions for it (AVX-512 BF16, AMX); without them bf16 is slower than float32."""
+    capabilities = torch.cpu.get_capabilities()
+    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))

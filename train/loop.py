@@ -68,6 +68,7 @@ def train(step: Step, student: Student, folder: Path, log: Log) -> None:
         [{"params": g.parameters, "lr": g.rate, "peak": g.rate} for g in step.groups],
         betas=(0.9, 0.98),
         weight_decay=0.0,
+        fused=True,
     )
     checkpoint = _Checkpoint(folder / f"{step.name}.checkpoint.safetensors", step, student, optimiser)
     first = checkpoint.resume()

@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from peft import LoraConfig, inject_adapter_in_model
 from safetensors.torch import load_file
 from torch import nn
 from torch.nn import functional
@@ -22,6 +21,7 @@ from transformers import PreTrainedModel
 
 from train.base import Base, frozen
 from train.compute import Compute
+from train.lora import LowRankLinear
 from train.recipe import Adapter, Lora
 from train.sequences import Ids, hidden_states, length_batches, padded, pooled
 from xsearch.encoder.tensors import LINEARS, TABLE
@@ -77,21 +77,20 @@ class Student(nn.Module):
         model = copy.deepcopy(base.model)
         weight = torch.from_numpy(table.copy())
         model.set_input_embeddings(nn.Embedding.from_pretrained(weight))  # type: ignore[no-untyped-call]
-        if lora.rank:
-            paths = "|".join(path.replace(".", r"\.") for path in LINEARS.values())
-            settings = LoraConfig(
-                r=lora.rank,
-                lora_alpha=lora.alpha,  # type: ignore[arg-type]  # scaling is alpha / r, whatever its type
-                lora_dropout=0.0,
-                target_modules=rf"encoder\.layer\.\d+\.({paths})",
-            )
-            inject_adapter_in_model(settings, model)
+        self.low_rank: list[LowRankLinear] = []
+        for layer in _layers(model) if lora.rank else ():
+            for path in LINEARS.values():
+                low_rank = LowRankLinear(layer.get_submodule(path), lora.rank, lora.alpha)
+                layer.set_submodule(path, low_rank)
+                self.low_rank.append(low_rank)
         width = base.architecture.hidden_size
         self.bottleneck = max(1, width // adapter.reduction)
         self.adapters: list[ParallelAdapter] = []
         for layer in _layers(model):
             layer.output = ParallelAdapter(layer.output, width, self.bottleneck, adapter.scaling)
             self.adapters.append(layer.output)
+        if self.compute.device == "cpu":
+            model.set_attn_implementation("eager")  # the fused one's backward pass takes half of a step there
         self.model = frozen(model)
         self.to(self.compute.device)
         if self.compute.compiled:
@@ -118,11 +117,10 @@ class Student(nn.Module):
 
     def body_updates(self) -> list[nn.Parameter]:
         """The LoRA matrices, or with rank 0 every parameter of the body."""
-        named = self.model.named_parameters()
         if self.lora.rank:
-            return [p for n, p in named if ".lora_" in n]
+            return [factor for linear in self.low_rank for factor in (linear.down, linear.up)]
         own = {id(self.table), *map(id, self.adapter_parameters())}
-        return [p for _, p in named if id(p) not in own]
+        return [p for p in self.model.parameters() if id(p) not in own]
 
     def adapter_parameters(self) -> list[nn.Parameter]:
         """Down and up projections of every layer."""
@@ -130,19 +128,15 @@ class Student(nn.Module):
 
     def encode_ids(self, ids: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
         """L2-normalised sentence vectors (b, d) in float32 of padded ids (b, t)."""
-        with self._precision():
+        with self.compute.precision():
             vectors = pooled(self.model, *self._placed(ids, mask), self.pooling)
         return functional.normalize(vectors, dim=1)
 
     def token_states(self, ids: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
         """Last hidden states (b, t, d) in float32 of padded ids (b, t)."""
-        with self._precision():
+        with self.compute.precision():
             states = hidden_states(self.model, *self._placed(ids, mask), "mean")
         return states.float()
-
-    def _precision(self) -> torch.autocast:
-        device = torch.device(self.compute.device).type
-        return torch.autocast(device, dtype=torch.bfloat16, enabled=self.compute.mixed)
 
     def _placed(
         self, ids: torch.Tensor, mask: torch.Tensor | None
@@ -184,8 +178,8 @@ class Student(nn.Module):
             for path in LINEARS.values() if self.lora.rank else ():
                 # The adapter wraps the output block, so its dense layer lies one level deeper here.
                 linear = layer.get_submodule("output.block.dense" if path == "output.dense" else path)
-                tensors[f"lora.{prefix}.{path}.A"] = _numpy(linear.lora_A["default"].weight)
-                tensors[f"lora.{prefix}.{path}.B"] = _numpy(linear.lora_B["default"].weight)
+                tensors[f"lora.{prefix}.{path}.A"] = _numpy(linear.down)
+                tensors[f"lora.{prefix}.{path}.B"] = _numpy(linear.up)
         if not self.lora.rank:
             body = {id(parameter) for parameter in self.body_updates()}
             named = ((name, p) for name, p in self.model.named_parameters() if id(p) in body)

@@ -1,7 +1,7 @@
 """Vectors of the frozen base encoder, computed once per text and kept.
 
-The cache is keyed by content: a folder per base (its content hash), and inside it the hash of each text. A stale
-vector is therefore impossible: other weights or another text have another key. English sentences recur across
+The cache is keyed by content: a folder per base (its content hash) and precision, and inside it the hash of each text.
+A stale vector is therefore impossible: other weights or another text have another key. English sentences recur across
 languages, so languages share the cache.
 """
 
@@ -19,6 +19,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from train.base import Base
+from train.compute import Compute
 from train.keys import KEY_BYTES, text_key
 from train.sequences import length_batches, padded, tokenise
 from xsearch.errors import XsearchError
@@ -28,11 +29,17 @@ _SHARD = 20_000
 
 
 class Teacher:
-    """Frozen sentence vectors of `base`, cached in `cache` (a folder, made if missing)."""
+    """Frozen sentence vectors of `base`, cached in `cache` (a folder, made if missing).
 
-    def __init__(self, base: Base, cache: Path) -> None:
+    In bfloat16 where the student's are: cosines with float32 are .99997 on average (3,000 English sides of German
+    pairs), and a CPU that multiplies it is three times as fast.
+    """
+
+    def __init__(self, base: Base, cache: Path, compute: Compute | None = None) -> None:
         self._base = base
-        self._folder = cache / f"teacher-{base.content_hash[:16]}"
+        self._compute = compute or Compute()
+        precision = "-bf16" if self._compute.mixed else ""
+        self._folder = cache / f"teacher-{base.content_hash[:16]}{precision}"
         self._folder.mkdir(parents=True, exist_ok=True)
         self._rows: dict[bytes, NDArray[np.float16]] = {}
         self._read: set[Path] = set()
@@ -46,7 +53,7 @@ class Teacher:
         missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in self._rows}
         todo = list(missing.items())
         for start in range(0, len(todo), _SHARD):
-            self._compute(dict(todo[start : start + _SHARD]), tokens)
+            self._add(dict(todo[start : start + _SHARD]), tokens)
             if progress:
                 progress(min(start + _SHARD, len(todo)), len(todo))
         if not keys:
@@ -71,13 +78,13 @@ class Teacher:
             self._rows.update(zip((row.tobytes() for row in data["keys"]), data["vectors"], strict=True))
             self._read.add(shard)
 
-    def _compute(self, texts: dict[bytes, str], tokens: int) -> None:
+    def _add(self, texts: dict[bytes, str], tokens: int) -> None:
         base = self._base
         sequences = tokenise(base.tokenizer, list(texts.values()), base.max_length, base.prefix)
         vectors = np.zeros((len(sequences), self.dimension), np.float32)
         lengths = np.array([len(s) for s in sequences])
         device = base.model.device
-        with torch.inference_mode():
+        with torch.inference_mode(), self._compute.precision():
             for batch in length_batches(lengths, tokens, np.random.default_rng(0)):
                 ids, mask = padded([sequences[i] for i in batch], base.pad_id)
                 out = base.encode_ids(ids.to(device), None if mask is None else mask.to(device))
