@@ -49,7 +49,7 @@ from train.sentence_encoding import (
     sentence_lesson,
 )
 from xsearch.encoder import Module, ModuleConfig, write_module
-from xsearch.encoder.tensors import TABLE, body_tensors
+from xsearch.encoder.tensors import TABLE, TABLE_SCALE, body_tensors
 from xsearch.errors import XsearchError
 from xsearch.evaluation.multilingual_module import MULTILINGUAL
 from xsearch.languages import resolve
@@ -164,7 +164,7 @@ def export_baseline(pipeline: Baseline, run: Run, variant: str, target: Path) ->
         scores={"dev": pipeline.scores},
     )
     own = run.student.module_tensors()
-    tensors = {name: own[name] for name in (TABLE, *(name for name, _ in body_tensors(config)))}
+    tensors = {name: own[name] for name in (TABLE, TABLE_SCALE, *(name for name, _ in body_tensors(config)))}
     card = baseline_card(config)
     module = write_module(
         target, config, tensors, run.tokenizer.to_str(), card, calibration=calibration_texts(run)

@@ -7,7 +7,7 @@ texts that it uses are ever encoded by the teacher.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -23,13 +23,17 @@ JOINED = "joined"
 """The source of the examples that are made here."""
 _FEWEST = 8
 """Sentences in a contrastive batch: with fewer there is too little to tell apart."""
+_MOST_TIMES = 10
+"""How often a pair beside the translations is seen at most: a few hundred scored pairs would be learnt by heart."""
+
+Kind = Literal["translations", "paraphrases", "scored"]
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Rows of the translations (`paraphrase` False) or of the paraphrases."""
+    """Rows of the examples of one kind."""
 
-    paraphrase: bool
+    kind: Kind
     rows: NDArray[np.int64]
 
 
@@ -90,7 +94,9 @@ def epoch(pairs: Sequence[Pair], settings: Data, rng: np.random.Generator) -> li
     chosen: list[int] = []
     for source in sorted(groups):
         rows = groups[source]
-        wanted = min(round(len(rows) * settings.source_weights.get(source, 1.0)), cap)
+        # Those of a relative carry its name, and the weight that the source has everywhere.
+        weight = settings.source_weights.get(source.rpartition(":")[2], 1.0)
+        wanted = min(round(len(rows) * settings.source_weights.get(source, weight)), cap)
         while wanted > 0:
             chosen.extend(int(i) for i in rng.permutation(rows)[:wanted])
             wanted -= len(rows)
@@ -102,48 +108,53 @@ def epoch(pairs: Sequence[Pair], settings: Data, rng: np.random.Generator) -> li
 
 
 def lay_out(
-    translations: Examples,
-    paraphrases: Examples,
+    examples: Mapping[Kind, Examples],
+    shares: Mapping[Kind, float],
     settings: SentenceEncoding | CrossLingualAlignment,
     data: Data,
     seed: int,
 ) -> list[Batch]:
-    """Batches for about `sentences` sentence-steps, `paraphrase_share` of them of paraphrases (if there are enough).
+    """Batches for about `sentences` sentence-steps.
 
-    Paraphrase batches hold one source only, so that the negatives are no easier than the positives: otherwise the
-    domain would give the answer away.
+    `shares` of them are of the other kinds, as far as there are examples; translations are the rest.
     """
-    share = settings.paraphrase_share if paraphrases.pairs else 0.0
     rng = np.random.default_rng([seed, 2])
     plan: list[Batch] = []
-    wanted = round(settings.sentences * (1 - share))
+    beside: dict[Kind, int] = {
+        kind: min(round(settings.sentences * share), _MOST_TIMES * len(examples[kind].pairs))
+        for kind, share in shares.items()
+    }
+    wanted = settings.sentences - sum(beside.values())
+    translations = examples["translations"]
     while wanted > 0:
         rows = np.array(epoch(translations.pairs, data, rng))
         rng.shuffle(rows)
         rows = rows[:wanted]
         wanted -= len(rows)
         lengths = translations.lengths(rows)
-        plan += [Batch(False, rows[b]) for b in length_batches(lengths, settings.tokens_per_batch, rng)]
-    wanted = round(settings.sentences * share)
-    plan += _paraphrase_batches(paraphrases, wanted, settings.tokens_per_batch, rng)
+        cut = length_batches(lengths, settings.tokens_per_batch, rng)
+        plan += [Batch("translations", rows[batch]) for batch in cut]
+    for kind, count in beside.items():
+        plan += _by_source(kind, examples[kind], count, settings.tokens_per_batch, rng)
     return [plan[i] for i in rng.permutation(len(plan))]
 
 
-def rows_of(plan: Sequence[Batch], *, paraphrase: bool) -> NDArray[np.int64]:
+def rows_of(plan: Sequence[Batch], kind: Kind) -> NDArray[np.int64]:
     """The distinct rows of one kind that a plan uses, ascending."""
-    rows = [batch.rows for batch in plan if batch.paraphrase == paraphrase]
+    rows = [batch.rows for batch in plan if batch.kind == kind]
     return np.unique(np.concatenate(rows)) if rows else np.zeros(0, np.int64)
 
 
-def _paraphrase_batches(
-    paraphrases: Examples, wanted: int, tokens: int, rng: np.random.Generator
+def _by_source(
+    kind: Kind, examples: Examples, wanted: int, tokens: int, rng: np.random.Generator
 ) -> list[Batch]:
     """Batches of one source each, about `wanted` sentences in all, of every source in proportion to its size.
 
-    Sources too small for a batch are passed over.
+    Negatives of one source are no easier than the positives (otherwise the domain would give the answer away), and
+    scores of one source are on one scale. Sources too small for a batch are passed over.
     """
     groups: dict[str, list[int]] = defaultdict(list)
-    for index, pair in enumerate(paraphrases.pairs):
+    for index, pair in enumerate(examples.pairs):
         groups[pair.source].append(index)
     groups = {source: rows for source, rows in groups.items() if len(rows) >= _FEWEST}
     total = sum(map(len, groups.values()))
@@ -153,6 +164,6 @@ def _paraphrase_batches(
         while quota >= _FEWEST:
             rows = rng.permutation(groups[source])[:quota]
             quota -= len(rows)
-            cut = length_batches(paraphrases.lengths(rows), tokens, rng)
-            batches += [Batch(True, rows[batch]) for batch in cut if len(batch) >= _FEWEST]
+            cut = length_batches(examples.lengths(rows), tokens, rng)
+            batches += [Batch(kind, rows[batch]) for batch in cut if len(batch) >= _FEWEST]
     return batches

@@ -55,7 +55,9 @@ language, search with the {config.search_space} space.
 ## Data
 
 {sum(made["translations"].values())} translation pairs: {_counts(made["translations"])}.
+Translation pairs of related languages: {_counts(made.get("relatives", {}))}.
 {sum(made["paraphrases"].values())} paraphrase pairs: {_counts(made["paraphrases"])}.
+{sum(made.get("scored_pairs", {}).values())} scored pairs: {_counts(made.get("scored_pairs", {}))}.
 {made["monolingual_texts"]} further monolingual texts.
 English paraphrases, for the alignment: {_english(made)}.
 Left out: {_counts(made["left_out"])}.
@@ -101,9 +103,11 @@ def _english(made: Mapping[str, Any]) -> str:
 
 def _licences(made: Mapping[str, Any]) -> str:
     """A line for each licence with the sources under it."""
-    kinds = ("translations", "paraphrases", "english_paraphrases")
+    kinds = ("translations", "paraphrases", "scored_pairs", "english_paraphrases")
     by_licence: dict[str, dict[str, None]] = {}
-    for source in (name for kind in kinds for name in made.get(kind, {})):
+    sources = [name for kind in kinds for name in made.get(kind, {})]
+    sources += [name.partition(":")[2] for name in made.get("relatives", {})]
+    for source in sources:
         by_licence.setdefault(licence_of(source), {})[source] = None
     return "\n".join(f"- {licence}: {', '.join(sources)}" for licence, sources in by_licence.items())
 

@@ -7,9 +7,11 @@ test set, is refused.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 from train.keys import sentence_key, text_key
@@ -22,21 +24,24 @@ MINIMUM_PAIRS = 500
 """Fewer translation pairs than this cannot even place the frequent words; the module would be noise."""
 
 SCORED_SETS = ("stsb", "semrel", "kardes_sts")
-"""Sets of scored sentence pairs that choices are made on, where a language has them: dev/SET_dev_LANG.parquet."""
+"""Sets of scored sentence pairs, where a language has them: sts_train/SET_train_LANG.parquet is learnt from, choices
+are made on dev/SET_dev_LANG.parquet."""
 
 
 @dataclass(frozen=True)
-class ScoredPair:
-    """Two sentences of the language with a gold similarity."""
+class ScoredPair(Pair):
+    """Two sentences of the language with a gold similarity, on the scale of its source."""
 
-    left: str
-    right: str
     gold: float
 
 
 @dataclass
 class TrainingData:
-    """Everything one language is trained and chosen on. `english` are paraphrases in English, for step 4."""
+    """Everything one language is trained and chosen on.
+
+    `english` are paraphrases in English, for step 4; `graded` are the scored pairs to learn from, `scored` those to
+    choose on; `relatives` are translations of English into languages near this one.
+    """
 
     language: str
     pairs: list[Pair]
@@ -44,13 +49,19 @@ class TrainingData:
     monolingual: list[str]
     dev: dict[str, list[Pair]]
     english: list[Pair] = field(default_factory=list)
+    graded: list[ScoredPair] = field(default_factory=list)
     scored: dict[str, list[ScoredPair]] = field(default_factory=dict)
+    relatives: list[Pair] = field(default_factory=list)
     left_out: Counter[str] = field(default_factory=Counter)
 
+    def translations(self) -> list[Pair]:
+        """Those into the language and those into its relatives."""
+        return self.pairs + self.relatives
+
     def texts(self) -> list[str]:
-        """Every text of the language, once, in an order that depends on the texts only."""
-        texts = {p.right for p in self.pairs}
-        texts |= {text for p in self.paraphrases for text in (p.left, p.right)}
+        """Every text of the language and its relatives, once, in an order that depends on the texts only."""
+        texts = {p.right for p in self.translations()}
+        texts |= {text for p in (*self.paraphrases, *self.graded) for text in (p.left, p.right)}
         return sorted(texts | set(self.monolingual), key=text_key)
 
 
@@ -75,10 +86,13 @@ def read_training_data(
     data.pairs = list(_clean(read_translations(file, language), settings, data.left_out))
     if folder.is_dir():
         _read_beside(folder, data, settings)
+        for relative in settings.relatives:
+            data.relatives += _read_relative(folder, relative, settings, data)
     if not data.dev:
         data.pairs, data.dev["short"] = _hold_out(data.pairs)
     if test_sets is not None:
-        sides = [t for p in (*data.pairs, *data.paraphrases, *data.english) for t in (p.left, p.right)]
+        together: list[Pair] = [*data.translations(), *data.paraphrases, *data.english, *data.graded]
+        sides = [text for p in together for text in (p.left, p.right)]
         refuse_leaks([*sides, *data.monolingual], test_sets)
     if len(data.pairs) < MINIMUM_PAIRS:
         said = ", ".join(f"{n} {why}" for why, n in data.left_out.most_common()) or "none"
@@ -104,9 +118,42 @@ def _read_beside(folder: Path, data: TrainingData, settings: Data) -> None:
                 p for p in read_translations(path, language) if p.left.strip() and p.right.strip()
             ]
     for name in SCORED_SETS:
+        if (path := folder / "sts_train" / f"{name}_train_{language}.parquet").is_file():
+            data.graded += _read_scored(path, f"{name}-train scores")
         if (path := folder / "dev" / f"{name}_dev_{language}.parquet").is_file():
-            rows = zip(*read_columns(path, ("s1", "s2", "score")).values(), strict=True)
-            data.scored[name] = [ScoredPair(a, b, float(gold)) for a, b, gold in rows if gold is not None]
+            data.scored[name] = _read_scored(path, name)
+
+
+def _read_relative(folder: Path, relative: str, settings: Data, data: TrainingData) -> list[Pair]:
+    """Translations into `relative`, whose sources carry its name; of several relatives each gives as many.
+
+    Chosen by content, so that the same rows are chosen in every run.
+    """
+    path = folder / "parallel" / f"en-{relative}.parquet"
+    if not path.is_file():
+        raise XsearchError(
+            f"no translation pairs for the relative {relative!r}: {path} does not exist; take it out of the recipe's "
+            "relatives"
+        )
+    share = settings.relatives_share
+    wanted = round(len(data.pairs) * share / (1 - share) / len(settings.relatives))
+    held_out = {sentence_key(p.left) for pairs in data.dev.values() for p in pairs}
+    pairs = sorted(
+        _clean(read_translations(path, relative), settings, Counter()),
+        key=lambda pair: text_key(pair.left + "\0" + pair.right),
+    )
+    usable = (pair for pair in pairs if sentence_key(pair.left) not in held_out)
+    return [Pair(p.left, p.right, f"{relative}:{p.source}") for p in islice(usable, wanted)]
+
+
+def _read_scored(path: Path, source: str) -> list[ScoredPair]:
+    """The rows of a file of scored pairs, without those that lack a side or a score."""
+    rows = zip(*read_columns(path, ("s1", "s2", "score")).values(), strict=True)
+    return [
+        ScoredPair(a, b, source, float(gold))
+        for a, b, gold in rows
+        if gold is not None and math.isfinite(gold) and a.strip() and b.strip()
+    ]
 
 
 def _clean(pairs: Iterable[Pair], settings: Data, left_out: Counter[str]) -> Iterator[Pair]:

@@ -35,6 +35,7 @@ def joint_data(parts: Sequence[TrainingData]) -> TrainingData:
         language = part.language
         joint.pairs += [Pair(p.left, p.right, f"{language}:{p.source}") for p in part.pairs]
         joint.paraphrases += [Pair(p.left, p.right, f"{language}:{p.source}") for p in part.paraphrases]
+        joint.graded += part.graded
         joint.monolingual += part.monolingual
         joint.dev |= {f"{language} {name}": pairs[:DEV_PAIRS] for name, pairs in part.dev.items()}
         joint.scored |= {f"{language} {name}": pairs for name, pairs in part.scored.items()}

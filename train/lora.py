@@ -58,6 +58,7 @@ class _LowRank(torch.autograd.Function):
         of_down = of_up = None
         if ctx.needs_input_grad[3]:
             of_down = (ctx.scale * ((behind @ up).T @ flat)).float()
+        if ctx.needs_input_grad[4]:
             of_up = (ctx.scale * (behind.T @ (flat @ down.T))).float()
         of_states = (behind @ effective).view_as(states) if ctx.needs_input_grad[0] else None
         return of_states, None, None, of_down, of_up, None

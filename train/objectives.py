@@ -29,6 +29,17 @@ def guided(student: torch.Tensor, teacher: torch.Tensor, bank: torch.Tensor, sca
     return (forward + backward) / 2
 
 
+def ranked(a: torch.Tensor, b: torch.Tensor, gold: torch.Tensor, scale: float) -> torch.Tensor:
+    """CoSENT (Su 2022): of two pairs, the one scored higher in `gold` (b,) should have the higher cosine.
+
+    Only the order of the scores counts, which is what Spearman's correlation measures; pairs scored alike say nothing.
+    """
+    cosines = (a * b).sum(dim=1) * scale
+    wrong = cosines[None, :] - cosines[:, None]
+    compared = gold[:, None] > gold[None, :]
+    return torch.cat([wrong[compared], wrong.new_zeros(1)]).logsumexp(dim=0)
+
+
 def distance(student: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:
     """1 - cosine of a translation and its English vector."""
     return 1 - (student * teacher).sum(dim=1).mean()

@@ -60,7 +60,7 @@ class Pipeline:
         self.compute = compute or Compute()
         self.log = Log(folder)
         base.model.to(torch.device(self.compute.device))  # type: ignore[arg-type]  # the stubs know no device
-        self.teacher = Teacher(base, cache)
+        self.teacher = Teacher(base, cache, self.compute)
         self.scores: dict[str, dict[str, float]] = {}
         self.minutes: dict[str, float] = {}
 
@@ -154,7 +154,7 @@ class Pipeline:
             return focus_table(
                 tokenizer, base.tokenizer, base_table, tokenise(tokenizer, self.data.texts(), 128)
             )
-        foreign, english = shuffled_sides(self.data.pairs, self.recipe.seed)
+        foreign, english = shuffled_sides(self.data.translations(), self.recipe.seed)
         return translated_table(tokenizer, base.tokenizer, base_table, foreign, english, settings)
 
     def _measure(self, run: Run, stage: str, spaces: tuple[str, ...]) -> None:
@@ -192,8 +192,10 @@ class Pipeline:
 
     def _data_key(self) -> str:
         digest = hashlib.sha256(self.data.language.encode())
-        for pair in (*self.data.pairs, *self.data.paraphrases):
+        for pair in (*self.data.translations(), *self.data.paraphrases):
             digest.update(text_key(pair.left + "\0" + pair.right))
+        for scored in self.data.graded:
+            digest.update(text_key(f"{scored.left}\0{scored.right}\0{scored.gold}"))
         for text in self.data.monolingual:
             digest.update(text_key(text))
         return digest.hexdigest()
@@ -202,7 +204,8 @@ class Pipeline:
         """What steps 3 and 4 use besides the texts: the sources, and in step 4 English paraphrases."""
         if stage == "language_adaptation":
             return ""
-        used = [p.source for p in (*self.data.pairs, *self.data.paraphrases)]
+        pairs: list[Pair] = [*self.data.translations(), *self.data.paraphrases, *self.data.graded]
+        used = [pair.source for pair in pairs]
         if stage == "cross_lingual_alignment":
             used += [text for p in self.data.english for text in (p.left, p.right, p.source)]
         return settings_key(used)

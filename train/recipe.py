@@ -93,14 +93,17 @@ class LanguageAdaptation:
 
 @dataclass(frozen=True)
 class SentenceEncoding:
-    """Step 3: contrastive on paraphrases, guided by the base encoder's similarities of the translations."""
+    """Step 3: contrastive on paraphrases, guided by the base encoder's similarities of the translations, and by rank on
+    scored pairs.
+    """
 
     sentences: int = 120_000
     tokens_per_batch: int = 1536
     embedding_rate: float = 1e-3
     lora_rate: float = 3e-4
     scale: float = 20.0
-    paraphrase_share: float = 0.15  # of the batches
+    paraphrase_share: float = 0.15  # of the sentence-steps
+    scored_share: float = 0.25
     cosine_weight: float = 5.0
     bank: int = 1024  # teacher vectors of other sentences that every batch is also told apart from
 
@@ -129,6 +132,8 @@ class Data:
     joined: float = 0.12  # examples made by joining random short pairs, as a share of the pairs
     skip_sources: tuple[str, ...] = ()
     source_weights: dict[str, float] = field(default_factory=dict)
+    relatives: tuple[str, ...] = ()  # languages near enough that their translations help, by code
+    relatives_share: float = 0.75  # of all translations, at most
 
 
 @dataclass(frozen=True)
@@ -173,6 +178,8 @@ def whole_body(recipe: Recipe) -> Recipe:
 def load_recipe(language: str, recipe: str | Path | None = None) -> Recipe:
     """The recipe in the file `recipe`, or the shipped one of that name; by default the language's own, if there is one.
 
+    One that `extends` a shipped one says only what it changes in it.
+
     Raises:
         XsearchError: no such recipe, unreadable TOML, an unknown key, or a value of the wrong type or out of bounds.
     """
@@ -186,11 +193,21 @@ def load_recipe(language: str, recipe: str | Path | None = None) -> Recipe:
         raise XsearchError(
             f"there is no recipe {path}; give a TOML file or the name of a shipped one: {shipped}"
         )
+    data = _read(path)
+    extended = data.pop("extends", None)
+    if extended is None:
+        return _fill(Recipe(), data, str(path))
+    below = RECIPES / f"{extended}.toml"
+    if not isinstance(extended, str) or Path(extended).name != extended or not below.is_file():
+        raise XsearchError(f"{path}: extends is {extended!r}, expected the name of a shipped recipe")
+    return _fill(_fill(Recipe(), _read(below), str(below)), data, str(path))
+
+
+def _read(path: Path) -> dict[str, Any]:
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise XsearchError(f"the recipe {path} cannot be read ({error}); expected a TOML file") from error
-    return _fill(Recipe(), data, str(path))
 
 
 _CHOICES = {
@@ -205,9 +222,9 @@ _BOUNDS: dict[str, tuple[float, float]] = {
     "iterations": (1, 100), "diagonal": (0, 100), "max_links": (1, 10**10), "rescale": (0, 1), "rank": (0, 4096),
     "alpha": (1e-6, 1e6), "reduction": (1, 1024), "scaling": (1e-6, 1e6), "sentences": (0, 10**12),
     "length": (8, 8192), "tokens_per_batch": (64, 10**8), "embedding_rate": (0, 1), "lora_rate": (0, 1),
-    "rate": (0, 1), "mask": (0.01, 0.9), "scale": (0.1, 1000), "paraphrase_share": (0, 1),
+    "rate": (0, 1), "mask": (0.01, 0.9), "scale": (0.1, 1000), "paraphrase_share": (0, 1), "scored_share": (0, 1),
     "cosine_weight": (0, 1000), "bank": (0, 10**6), "max_characters": (1, 10**6), "source_cap": (1e-6, 1),
-    "joined": (0, 10),
+    "joined": (0, 10), "relatives_share": (0, 0.99),
 }  # fmt: skip
 
 T = TypeVar("T")

@@ -1,32 +1,33 @@
 """Step 3, sentence encoding, and step 4, cross-lingual alignment: both learn from translations and paraphrases.
 
 Step 3 trains the table and the LoRA updates of the native space: contrastively on paraphrases within the language,
-and guided by the English encoder's similarities of the translations (`objectives.guided`), since most languages
-have few native paraphrases. Step 4 freezes all of that and trains the adapter alone against the frozen English
-vectors: contrastively on cross-lingual paraphrases, and on translations by cosine with the same guidance.
+by rank on its scored pairs (`objectives.ranked`), and guided by the English encoder's similarities of the translations
+(`objectives.guided`), since most languages have few native paraphrases. Step 4 freezes all of that and trains the
+adapter alone against the frozen English vectors: contrastively on cross-lingual paraphrases, and on translations by
+cosine with the same guidance.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from train.batches import Batch, Examples, lay_out, rows_of, with_joined
+from train.batches import Batch, Examples, Kind, lay_out, rows_of, with_joined
 from train.data import cross_lingual_paraphrases
 from train.loop import COLLAPSED, Group, Step, batches_key, mean_cosine, train
-from train.objectives import contrastive, distance, guided
+from train.objectives import contrastive, distance, guided, ranked
 from train.reading import Pair
 from train.recipe import CrossLingualAlignment, SentenceEncoding
 from train.run import Run
 from train.sequences import Ids, padded
 from train.student import Student
 
-ParaphraseLoss = Callable[[NDArray[np.int64]], tuple[torch.Tensor, torch.Tensor]]
-"""Rows of a batch of paraphrases -> (loss, student vectors)."""
+BatchLoss = Callable[[NDArray[np.int64]], tuple[torch.Tensor, torch.Tensor]]
+"""Rows of a batch -> (loss, student vectors)."""
 
 Guidance = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
 """Student vectors (b, d), the teacher's of their translations (b, d) and a bank of others (m, d) -> loss."""
@@ -45,9 +46,10 @@ class Lesson:
 
 
 def encode_sentences(run: Run) -> None:
-    """Step 3, in place: table and LoRA, native space."""
+    """Step 3, in place: table and LoRA, native space; the table is rounded, since nothing after this trains it."""
     if run.recipe.sentence_encoding.sentences:
         learn(run, "sentence_encoding", body_groups(run), [sentence_lesson(run)])
+    run.student.round_table()
 
 
 def align_across_languages(run: Run) -> None:
@@ -71,17 +73,39 @@ def body_groups(run: Run) -> list[Group]:
 
 
 def sentence_lesson(run: Run, guidance: Guidance | None = None) -> Lesson:
-    """Step 3's: paraphrases (a, b), both in the language, and translations by `guidance`, as a rule the step's own."""
+    """Step 3's: paraphrases (a, b) and scored pairs in the language, and translations by `guidance`.
+
+    Without one, guidance is the step's own, by English.
+    """
     settings, student = run.recipe.sentence_encoding, run.student
-    examples = Examples(run.data.paraphrases, run.token_ids, ("left", "right"))
+    graded = run.data.graded
+    gold = torch.tensor([pair.gold for pair in graded])
+    paraphrases, scored = (
+        Examples(pairs, run.token_ids, ("left", "right")) for pairs in (run.data.paraphrases, graded)
+    )
+
+    def both_sides(examples: Examples, rows: NDArray[np.int64]) -> tuple[torch.Tensor, torch.Tensor]:
+        vectors = _vectors(student, examples.ids(rows, "left") + examples.ids(rows, "right"))
+        return vectors[: len(rows)], vectors[len(rows) :]
 
     def paraphrase_loss(rows: NDArray[np.int64]) -> tuple[torch.Tensor, torch.Tensor]:
-        vectors = _vectors(student, examples.ids(rows, "left") + examples.ids(rows, "right"))
-        a, b = vectors[: len(rows)], vectors[len(rows) :]
+        a, b = both_sides(paraphrases, rows)
         return contrastive(a, b, settings.scale), a
 
-    guidance = guidance or english_guidance(settings)
-    return _lesson(run, settings, examples, lambda _: paraphrase_loss, guidance, run.recipe.seed)
+    def scored_loss(rows: NDArray[np.int64]) -> tuple[torch.Tensor, torch.Tensor]:
+        a, b = both_sides(scored, rows)
+        return ranked(a, b, gold[rows].to(a), settings.scale), a
+
+    return _lesson(
+        run,
+        settings,
+        {
+            "paraphrases": _Beside(paraphrases, settings.paraphrase_share, lambda _: paraphrase_loss),
+            "scored": _Beside(scored, settings.scored_share, lambda _: scored_loss),
+        },
+        guidance or english_guidance(settings),
+        run.recipe.seed,
+    )
 
 
 def alignment_lesson(run: Run) -> Lesson:
@@ -90,7 +114,7 @@ def alignment_lesson(run: Run) -> Lesson:
     cross = cross_lingual_paraphrases(run.data)
     examples = Examples(cross, run.token_ids)
 
-    def paraphrase_loss_for(used: NDArray[np.int64]) -> ParaphraseLoss:
+    def paraphrase_loss_for(used: NDArray[np.int64]) -> BatchLoss:
         targets = _Targets(run, cross, used)
 
         def paraphrase_loss(rows: NDArray[np.int64]) -> tuple[torch.Tensor, torch.Tensor]:
@@ -99,8 +123,10 @@ def alignment_lesson(run: Run) -> Lesson:
 
         return paraphrase_loss
 
-    guidance = english_guidance(settings)
-    return _lesson(run, settings, examples, paraphrase_loss_for, guidance, run.recipe.seed + 1)
+    beside: dict[Kind, _Beside] = {
+        "paraphrases": _Beside(examples, settings.paraphrase_share, paraphrase_loss_for)
+    }
+    return _lesson(run, settings, beside, english_guidance(settings), run.recipe.seed + 1)
 
 
 def english_guidance(settings: SentenceEncoding | CrossLingualAlignment) -> Guidance:
@@ -126,31 +152,45 @@ def learn(run: Run, name: str, groups: list[Group], lessons: list[Lesson]) -> No
         return lesson.loss_of(number)
 
     sizes = [len(batch.rows) for batch in batches]
-    key = batches_key([[batch.paraphrase, batch.rows.tolist()] for batch in batches])
+    key = batches_key([[batch.kind, batch.rows.tolist()] for batch in batches])
     likeness = max(lesson.likeness for lesson in lessons)
     step = Step(name, groups, sizes, loss_of, key, collapsed=max(COLLAPSED, 1 - (1 - likeness) / 4))
     train(step, run.student, run.folder, run.log)
 
 
+@dataclass(frozen=True)
+class _Beside:
+    """Examples that a lesson has beside the translations: their share of it, and their loss.
+
+    `loss_for` gets the rows that are used of them, before the first batch.
+    """
+
+    examples: Examples
+    share: float
+    loss_for: Callable[[NDArray[np.int64]], BatchLoss]
+
+
 def _lesson(
     run: Run,
     settings: SentenceEncoding | CrossLingualAlignment,
-    paraphrases: Examples,
-    paraphrase_loss_for: Callable[[NDArray[np.int64]], ParaphraseLoss],
+    beside: Mapping[Kind, _Beside],
     guidance: Guidance,
     seed: int,
 ) -> Lesson:
-    """A plan of batches with its losses; `paraphrase_loss_for` gets the rows of all paraphrases in it."""
-    pairs = with_joined(run.data.pairs, run.recipe.data, seed)
+    """A plan of batches with its losses."""
+    pairs = with_joined(run.data.translations(), run.recipe.data, seed)
     translations = Examples(pairs, run.token_ids)
-    plan = lay_out(translations, paraphrases, settings, run.recipe.data, seed)
-    targets = _Targets(run, pairs, rows_of(plan, paraphrase=False))
-    paraphrase_loss = paraphrase_loss_for(rows_of(plan, paraphrase=True))
+    examples: dict[Kind, Examples] = {kind: b.examples for kind, b in beside.items()}
+    examples["translations"] = translations
+    shares = {kind: b.share for kind, b in beside.items()}
+    plan = lay_out(examples, shares, settings, run.recipe.data, seed)
+    targets = _Targets(run, pairs, rows_of(plan, "translations"))
+    losses = {kind: b.loss_for(rows_of(plan, kind)) for kind, b in beside.items()}
 
     def loss_of(number: int) -> tuple[torch.Tensor, torch.Tensor]:
-        rows = plan[number].rows
-        if plan[number].paraphrase:
-            return paraphrase_loss(rows)
+        rows, kind = plan[number].rows, plan[number].kind
+        if kind != "translations":
+            return losses[kind](rows)
         vectors = _vectors(run.student, translations.ids(rows))
         bank = targets.draw(settings.bank, [seed, 5, number]).to(vectors)
         return guidance(vectors, targets.of(rows).to(vectors), bank), vectors

@@ -24,7 +24,11 @@ from train.compute import Compute
 from train.lora import LowRankLinear
 from train.recipe import Adapter, Lora
 from train.sequences import Ids, hidden_states, length_batches, padded, pooled
-from xsearch.encoder.tensors import LINEARS, TABLE
+from xsearch.encoder.tensors import LINEARS, TABLE, TABLE_SCALE, quantise_rows
+
+TABLE_CODES = 31
+"""Largest code of the stored table, six bits: packed weights are a sixth smaller than with 127, and on German dev pairs
+bitext accuracy is the same (96.1 and 96.4 %, against 96.1 and 96.3)."""
 
 
 class ParallelAdapter(nn.Module):
@@ -154,6 +158,12 @@ class Student(nn.Module):
                 vectors[batch] = self.encode_ids(*padded([sequences[i] for i in batch])).cpu().numpy()
         return vectors
 
+    def round_table(self) -> None:
+        """Give the table the values it will be stored with, so that what is trained afterwards is trained on those."""
+        codes, scale = quantise_rows(_numpy(self.table), TABLE_CODES)
+        with torch.no_grad():
+            self.table.copy_(torch.from_numpy(codes * scale[:, None]))
+
     def owned(self) -> Iterator[tuple[str, nn.Parameter]]:
         """Every parameter that belongs to the language and not to the base, with its name."""
         own = {id(p) for p in (self.table, *self.body_updates(), *self.adapter_parameters())}
@@ -168,7 +178,8 @@ class Student(nn.Module):
 
     def module_tensors(self) -> dict[str, NDArray[Any]]:
         """The language's tensors under their names in a module's `model.safetensors`."""
-        tensors = {TABLE: _numpy(self.table)}
+        codes, scale = quantise_rows(_numpy(self.table), TABLE_CODES)
+        tensors: dict[str, NDArray[Any]] = {TABLE: codes, TABLE_SCALE: scale}
         for index, layer in enumerate(_layers(self.model)):
             prefix = f"encoder.layer.{index}"
             for part in ("down", "up"):

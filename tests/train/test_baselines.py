@@ -125,7 +125,12 @@ def test_english_is_its_own_translation_and_is_known_from_the_start(baseline, pa
 
 def test_small_languages_are_read_as_often_as_large_ones(parts):
     texts = balanced_texts(
-        [parts[0], dataclasses.replace(parts[1], pairs=parts[1].pairs[:5], paraphrases=[], monolingual=[])],
+        [
+            parts[0],
+            dataclasses.replace(
+                parts[1], pairs=parts[1].pairs[:5], paraphrases=[], graded=[], monolingual=[]
+            ),
+        ],
         100,
     )
     assert len(texts) == 200

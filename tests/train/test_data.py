@@ -1,3 +1,5 @@
+import shutil
+
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -29,6 +31,31 @@ def test_a_whole_folder_is_read(data_folder):
     )
     assert len(data.dev["short"]) == 200
     assert len(data.scored["stsb"]) == 60
+    assert len(data.graded) == 100
+    assert {p.source for p in data.graded} == {"stsb-train scores"}
+
+
+def test_scored_pairs_without_a_side_or_a_score_are_left_out(data_folder, tmp_path):
+    shutil.copytree(data_folder, tmp_path / "data")
+    rows = {"s1": ["a", "", "c", "d"], "s2": ["b", "b", "b", None], "score": [1.0, 2.0, None, 3.0]}
+    pq.write_table(pa.table(rows), tmp_path / "data" / "sts_train" / "stsb_train_fi.parquet")
+    assert [p.gold for p in read_training_data(tmp_path / "data", "fi", Data()).graded] == [1.0]
+
+
+def test_relatives_give_translations_that_carry_their_name(data_folder, tmp_path):
+    shutil.copytree(data_folder, tmp_path / "data")
+    toy.write_pairs(tmp_path / "data" / "parallel" / "en-et.parquet", toy.pairs(900, seed=5))
+    data = read_training_data(tmp_path / "data", "fi", Data(relatives=("et",), relatives_share=0.2))
+    assert len(data.relatives) == 200
+    assert {p.source for p in data.relatives} == {"et:source-0"}
+    assert len(data.translations()) == 1000
+    held_out = {p.left for pairs in data.dev.values() for p in pairs}
+    assert held_out.isdisjoint(p.left for p in data.relatives)
+
+
+def test_a_relative_without_data_is_refused(data_folder):
+    with pytest.raises(XsearchError, match="no translation pairs for the relative 'et'"):
+        read_training_data(data_folder, "fi", Data(relatives=("et",)))
 
 
 def test_two_columns_are_enough_and_some_pairs_are_held_out_by_content(tmp_path):

@@ -74,3 +74,17 @@ def test_a_recipe_in_another_encoding_is_refused(tmp_path):
     path.write_bytes("base = 'ä'".encode("latin-1"))
     with pytest.raises(XsearchError, match="cannot be read"):
         load_recipe("fi", path)
+
+
+def test_a_recipe_that_extends_another_says_only_what_it_changes(tmp_path):
+    extended = load_recipe("xx", "shared")
+    recipe = load_recipe("fi", written(tmp_path, 'extends = "shared"\n[sentence_encoding]\nsentences = 10'))
+    assert recipe.sentence_encoding.sentences == 10
+    assert recipe.sentence_encoding.tokens_per_batch == extended.sentence_encoding.tokens_per_batch
+    assert recipe.data == extended.data
+
+
+@pytest.mark.parametrize("name", ['"nothing"', '"../shared"', "3"])
+def test_only_a_shipped_recipe_can_be_extended(tmp_path, name):
+    with pytest.raises(XsearchError, match="expected the name of a shipped recipe"):
+        load_recipe("fi", written(tmp_path, f"extends = {name}"))

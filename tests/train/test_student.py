@@ -13,11 +13,12 @@ from train.pipeline import Pipeline
 from train.recipe import Adapter, Lora
 from train.run import Run
 from train.sequences import padded, tokenise
-from train.student import Student
+from train.student import TABLE_CODES, Student
 from xsearch.encoder import Encoder, write_module
 from xsearch.encoder.config import LORA_TARGETS, BaseReference, ModuleConfig
 from xsearch.encoder.config import Adapter as AdapterConfig
 from xsearch.encoder.config import Lora as LoraConfig
+from xsearch.encoder.tensors import TABLE, TABLE_SCALE
 
 TEXTS = ["the old dog", "the house sees the river beside the late story", "bread", "", "the the the garden"]
 POOLINGS = {"mean": checkpoints.english_bert, "cls_dense_tanh": checkpoints.labse, "xlm-r": checkpoints.xlm_r}
@@ -174,3 +175,15 @@ def test_the_adapter_is_a_bottleneck_beside_the_feed_forward_block(any_base):
         assert isinstance(adapter.down, nn.Linear)
         assert adapter.down.weight.shape == (width // 2, width)
         assert not adapter.up.weight.any()
+
+
+def test_a_rounded_table_is_what_the_module_stores(any_base):
+    student = shaken(new_student(any_base))
+    before = student.table.detach().clone()
+    student.round_table()
+    tensors = student.module_tensors()
+    codes, scale = tensors[TABLE], tensors[TABLE_SCALE]
+    assert (codes.dtype, np.abs(codes).max()) == (np.int8, TABLE_CODES)
+    np.testing.assert_allclose(codes * scale[:, None], student.table.detach().numpy(), rtol=1e-6)
+    cosines = nn.functional.cosine_similarity(student.table, before, dim=1)
+    assert cosines.min() > 0.99

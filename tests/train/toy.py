@@ -88,7 +88,7 @@ def write_pairs(path: Path, rows: list[Pair]) -> Path:
 
 
 def write_data(folder: Path, language: str = "fi", count: int = 1500, seed: int = 0) -> Path:
-    """A data folder: parallel/, paraphrase/ (the language and English), mono/, dev/ short pairs and scored ones."""
+    """A data folder: parallel/, paraphrase/ (the language and English), mono/, sts_train/, dev/."""
     everything = pairs(count + 200, seed, sources=3)
     train, dev = everything[:count], everything[count:]
     write_pairs(folder / "parallel" / f"en-{language}.parquet", train)
@@ -103,10 +103,17 @@ def write_data(folder: Path, language: str = "fi", count: int = 1500, seed: int 
     (folder / "mono").mkdir(exist_ok=True)
     mono = [translate(text) for text in sentences(300, seed + 1)]
     pq.write_table(pa.table({"text": mono}), folder / "mono" / f"{language}.parquet")
-    one = [p.right for p in dev[:60]]
-    two = [translate(reworded(p.left, rng)) if i % 2 else dev[-1 - i].right for i, p in enumerate(dev[:60])]
-    scores = [4.0 if i % 2 else 0.5 for i in range(60)]
-    pq.write_table(
-        pa.table({"s1": one, "s2": two, "score": scores}), folder / "dev" / f"stsb_dev_{language}.parquet"
-    )
+    write_scored(folder / "dev" / f"stsb_dev_{language}.parquet", dev, rng, 60)
+    write_scored(folder / "sts_train" / f"stsb_train_{language}.parquet", train, rng, 100)
     return folder
+
+
+def write_scored(path: Path, rows: list[Pair], rng: np.random.Generator, count: int) -> None:
+    """Scored pairs: a sentence with another wording of it (4) or with another sentence (0.5)."""
+    path.parent.mkdir(exist_ok=True)
+    one = [p.right for p in rows[:count]]
+    two = [
+        translate(reworded(p.left, rng)) if i % 2 else rows[-1 - i].right for i, p in enumerate(rows[:count])
+    ]
+    scores = [4.0 if i % 2 else 0.5 for i in range(count)]
+    pq.write_table(pa.table({"s1": one, "s2": two, "score": scores}), path)

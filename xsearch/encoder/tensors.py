@@ -90,13 +90,14 @@ def layout(config: ModuleConfig) -> tuple[dict[str, tuple[str, Shape]], dict[str
     return required, body
 
 
-def quantise_rows(table: NDArray[Any]) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
+def quantise_rows(table: NDArray[Any], largest: int = 127) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
     """Symmetric int8 with one scale a row: `table` (v, d) is about `codes * scale[:, None]`.
 
-    Returns `codes` (v, d) int8 and `scale` (v,) float32; a row of zeros has scale 0.
+    Codes reach from -`largest` to `largest`. Returns `codes` (v, d) int8 and `scale` (v,) float32; a row of zeros has
+    scale 0.
     """
     rows = np.asarray(table, dtype=np.float32)
-    scale = np.abs(rows).max(axis=1) / np.float32(127)
+    scale = np.abs(rows).max(axis=1) / np.float32(largest)
     divisor = np.where(scale > 0, scale, np.float32(1))
     codes = np.rint(rows / divisor[:, None]).astype(np.int8)
     return codes, scale.astype(np.float32)
