@@ -33,6 +33,10 @@ class DeviceError(XsearchError):
     """A device that was asked for and is not there."""
 
 
+class EngineError(XsearchError):
+    """Other machines that are to encode, and cannot be reached or failed."""
+
+
 class MissingExtraError(XsearchError):
     """An optional dependency is needed; the message names the command that installs it."""
 

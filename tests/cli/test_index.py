@@ -143,6 +143,7 @@ def test_a_store_that_cannot_be_written(run, corpus, tmp_path):
         (["--lang", "fi", "--memory", "much"], "expected a number with a unit, such as 500M or 4G"),
         (["--lang", "fi", "--recall", "2"], "2.0 is not in the range"),
         (["--lang", "fi", "--mode", "merge"], "'merge' is not one of"),
+        (["--lang", "fi", "--engine", "spark"], "'spark' is not one of 'local', 'ray'"),
         (["--lang", "fi", "--mode", "append", "--keywords"], "--keywords is for a new collection"),
     ],
 )
@@ -187,3 +188,10 @@ def test_adding_to_a_collection_with_an_index_of_words_needs_tantivy_too(run, co
     monkeypatch.setitem(sys.modules, "tantivy", None)
     monkeypatch.setattr(Encoder, "start", lambda *_: pytest.fail("encoded for nothing"))
     assert "xsearch[hybrid]" in refusal(run("index", more, "--lang", "fi", "-c", "news", "--mode", "append"))
+
+
+def test_a_cluster_without_ray_is_refused_before_the_corpus_is_read(run, tmp_path, store, monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    message = refusal(run("index", tmp_path / "none.jsonl", "--lang", "fi", "--engine", "ray"))
+    assert message == "the ray engine needs Ray; install it with: pip install 'xsearch[distributed]'"
+    assert not store.exists()

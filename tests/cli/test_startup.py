@@ -19,6 +19,7 @@ HEAVY = (
     "scipy",
     "starlette",
     "uvicorn",
+    "ray",
 )
 RUNTIMES = ("numpy", "pyarrow", "onnxruntime", "faiss", "tokenizers", "click")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -12,6 +13,7 @@ from xsearch.cli.options import DEVICE, ID_COLUMN, LANG_COLUMN, SKIP_INVALID, ST
 from xsearch.cli.printable import notice
 
 if TYPE_CHECKING:
+    from xsearch.distributed import RayEngine
     from xsearch.search.indexing import Progress
 
 
@@ -61,11 +63,11 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--engine",
-    type=click.Choice(["local"]),
+    type=click.Choice(["local", "ray"]),
     default="local",
     show_default=True,
-    expose_value=False,
-    help="Where documents are encoded: in this process.",
+    help="Where documents are encoded: in this process, or on the Ray cluster of RAY_ADDRESS (without one, "
+    "of this machine); ray needs xsearch[distributed].",
 )
 @SKIP_INVALID
 def index(
@@ -83,6 +85,7 @@ def index(
     keywords: bool,
     device: str,
     mode: Literal["create", "append", "upsert"],
+    engine: Literal["local", "ray"],
     skip_invalid: bool,
 ) -> None:
     """Make a corpus searchable.
@@ -99,6 +102,7 @@ def index(
 
     if keywords and mode != "create":
         raise click.UsageError(f"--keywords is for a new collection; --mode {mode} keeps what there is.")
+    elsewhere = _ray_engine(device) if engine == "ray" else None
     name = collection or name_for(corpus)
     path = collection_path(store, name)
     opened, code = open_corpus(
@@ -109,7 +113,10 @@ def index(
         id_column=id_column,
         skip_invalid=skip_invalid,
     )
-    with progress(f"indexing {name}", opened.row_count) as bar:
+    with ExitStack() as stack:
+        if elsewhere is not None:
+            stack.enter_context(elsewhere)
+        bar = stack.enter_context(progress(f"indexing {name}", opened.row_count))
 
         def show(state: Progress) -> None:
             if state.stage == "encode":
@@ -125,8 +132,9 @@ def index(
                 mode=mode,
                 spaces=spaces,
                 settings=IndexSettings(index_type, memory, recall, keywords),
-                device=device,
+                device="auto" if elsewhere else device,  # of the index, which is built here in any case
                 progress=show,
+                engine=elsewhere,
             )
         except KeyboardInterrupt:
             notice("Stopped; what was committed stays, and the same command goes on from there.")
@@ -140,3 +148,9 @@ def index(
     notice(
         f"{done}{resumed}{replaced}. It holds {report.collection_size:,}; spaces: {', '.join(report.spaces)}."
     )
+
+
+def _ray_engine(device: str) -> RayEngine:
+    from xsearch.distributed import RayEngine
+
+    return RayEngine(device)
