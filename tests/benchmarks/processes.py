@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -31,11 +31,17 @@ class Memory:
 
 
 def run(
-    arguments: Sequence[str], environment: Mapping[str, str], *, minutes: float, private: float
+    arguments: Sequence[str],
+    environment: Mapping[str, str],
+    *,
+    minutes: float,
+    private: float,
+    watch: Callable[[Memory], None] = lambda now: None,
 ) -> tuple[str, Memory]:
     """Run `python ARGUMENTS` and give the last line that it prints, and the memory of it and all that it started.
 
     It is ended after so many minutes, and beyond `private` MB. Raises FailedError for that and for any exit but 0.
+    `watch` is told the memory of the moment, many times a second.
     """
     deadline = time.monotonic() + minutes * 60
     memory = Memory(0, 0)
@@ -50,6 +56,7 @@ def run(
         try:
             while process.poll() is None:
                 now = _memory(process.pid)
+                watch(now)
                 memory = Memory(max(memory.resident, now.resident), max(memory.private, now.private))
                 if now.private > private:
                     raise FailedError(f"needed more than {private / 1024:.1f} GB of memory")

@@ -49,6 +49,23 @@ def test_too_much_memory_or_time_is_an_end():
         work("import time; time.sleep(30)", minutes=0.01)
 
 
+def test_memory_can_be_watched_as_it_comes_and_goes():
+    seen = []
+    code = """
+import time
+time.sleep(0.5)
+held = bytearray(b'x') * (200 << 20)
+time.sleep(1)
+del held
+time.sleep(0.5)
+print("done")
+"""
+    run(["-c", code], {}, minutes=1, private=4096, watch=lambda now: seen.append(now.private))
+    assert max(seen) > 200
+    assert min(seen) < 100
+    assert seen[-1] < 200
+
+
 def test_nothing_that_it_started_stays():
     code = """
 import subprocess, sys
