@@ -132,8 +132,8 @@ def _read_relative(folder: Path, relative: str, settings: Data, data: TrainingDa
     path = folder / "parallel" / f"en-{relative}.parquet"
     if not path.is_file():
         raise XsearchError(
-            f"no translation pairs for the relative {relative!r}: {path} does not exist; take it out of the recipe's "
-            "relatives"
+            f"no translation pairs for the relative {relative!r}: {path} does not exist; add it, or give --recipe "
+            "shared or another without relatives"
         )
     share = settings.relatives_share
     wanted = round(len(data.pairs) * share / (1 - share) / len(settings.relatives))
