@@ -54,7 +54,7 @@ def test_documents_beyond_the_exact_size_are_indexed_and_found(tmp_path, factory
     add(collection, 0, ROWS)
     info = collection.info()
     assert (info.exact, info.parts[0].rows) == (0, ROWS)
-    assert info.index == ("HNSW32,SQ8" if factory == "auto" else factory)
+    assert info.index == ("HNSW32,SQ8_direct_signed" if factory == "auto" else factory)
     assert info.parts[0].index.recall_at_10 >= 0.95
     assert recall(collection, np.arange(ROWS)) >= 0.93
     assert collection.verify().ok
@@ -86,10 +86,10 @@ def test_later_documents_are_found_before_and_after_they_are_indexed(tmp_path):
         assert recall(collection, np.arange(first + 100)) >= 0.93
     assert sizes == [[1000], [1000], [1000, 300], [1000, 300], [1000, 300]]
     assert collection.info().exact == 200
-    assert collection.info().index == "HNSW32,SQ8 + exact"
+    assert collection.info().index == "HNSW32,SQ8_direct_signed + exact"
 
 
-@pytest.mark.parametrize("factory", ["HNSW16,SQ8", "IVF16,SQ8", "IVF16,PQ8x4fs", "PCA16,IVF8,SQ8"])
+@pytest.mark.parametrize("factory", ["auto", "HNSW16,SQ8", "IVF16,SQ8", "IVF16,PQ8x4fs", "PCA16,IVF8,SQ8"])
 def test_the_dead_are_not_found_and_leave_no_gap(tmp_path, factory):
     collection = create(tmp_path / "c", settings=IndexSettings(factory))
     add(collection, 0, 1300)
@@ -111,6 +111,18 @@ def test_filters_of_any_selectivity_give_k_results_when_k_exist(tmp_path, factor
     collection = create(tmp_path / "c", settings=IndexSettings(factory))
     add(collection, 0, ROWS)
     assert recall(collection, np.arange(0, ROWS, share), where=f"n % {share} = 0") >= 0.9
+
+
+@pytest.mark.parametrize("deleted", [0, 300])
+def test_a_batch_of_queries_gets_what_each_gets_alone(tmp_path, monkeypatch, deleted):
+    monkeypatch.setattr("xsearch.collection.ranking._AT_ONCE", 64)
+    collection = create(tmp_path / "c")
+    for first, last in ((0, 700), (700, 1000), (1000, 1100), (1100, 1180)):
+        add(collection, first, last)
+    collection.delete(where=f"n < {deleted}")
+    assert (collection.info().exact, len(collection.info().parts)) == (180, 2)
+    alone = [collection.search_vectors(query[None])[0] for query in QUERIES]
+    assert collection.search_vectors(QUERIES) == alone
 
 
 def test_both_spaces_are_indexed_alike(tmp_path):

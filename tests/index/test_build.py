@@ -1,3 +1,4 @@
+import math
 import warnings
 
 import numpy as np
@@ -8,6 +9,8 @@ from xsearch.errors import QueryError
 from xsearch.index.approximate import ApproximateIndex
 from xsearch.index.build import build_index, empty_index, insertion_order, training_rows
 from xsearch.index.library import faiss
+from xsearch.index.selection import Selection
+from xsearch.index.signed_bytes import asked, takes_bytes
 from xsearch.index.vector_run import VectorRun
 
 ROWS = 4000
@@ -26,8 +29,12 @@ def build(factory, recall=0.95, device="cpu", vectors=VECTORS):
     return order, built
 
 
+def as_asked(index):
+    return asked(QUERIES) if takes_bytes(index) else QUERIES
+
+
 def recall(order, built, depth):
-    found = built.index.search(QUERIES, 10 * depth)[1]
+    found = built.index.search(as_asked(built.index), math.ceil(10 * depth))[1]
     true = nearest(QUERIES, VECTORS.astype(np.float32))
     return np.mean([len(set(order[row]) & set(best)) for row, best in zip(found, true, strict=True)]) / 10
 
@@ -36,6 +43,7 @@ def recall(order, built, depth):
     ("factory", "parameters"),
     [
         ("HNSW16,SQ8", {"efSearch"}),
+        ("HNSW16,SQ8_direct_signed", {"efSearch"}),
         ("IVF64,SQ8", {"nprobe"}),
         ("IVF64,PQ8x4fs", {"nprobe"}),
         ("IVF64,Flat", {"nprobe"}),
@@ -118,17 +126,25 @@ def test_factory_strings_that_faiss_does_not_know_are_refused(factory):
 
 
 @pytest.mark.parametrize(
-    "factory", ["HNSW16,SQ8", "IVF64,SQ8", "IVF64,PQ8x4fs", "PCA16,IVF16,SQ8", "IVF16,SQ4,RFlat"]
+    "factory",
+    [
+        "HNSW16,SQ8",
+        "HNSW16,SQ8_direct_signed",
+        "IVF64,SQ8",
+        "IVF64,PQ8x4fs",
+        "PCA16,IVF16,SQ8",
+        "IVF16,SQ4,RFlat",
+    ],
 )
 def test_a_saved_index_finds_the_same_and_honours_a_filter(tmp_path, factory):
     order, built = build(factory)
     faiss().write_index(built.index, str(tmp_path / "x.faiss"))
     opened = ApproximateIndex(tmp_path / "x.faiss", ROWS, built.tuning.parameters)
     found = opened.search(QUERIES, 40)
-    assert np.array_equal(found, built.index.search(QUERIES, 40)[1])
+    assert np.array_equal(found, built.index.search(as_asked(built.index), 40)[1])
     allowed = np.zeros(ROWS, bool)
     allowed[::5] = True
-    filtered = opened.search(QUERIES, 40, allowed)
+    filtered = opened.search(QUERIES, 40, Selection(allowed))
     assert np.all((filtered == -1) | allowed[filtered])
     true = nearest(QUERIES, VECTORS.astype(np.float32)[order][allowed])
     hits = [len(set(row // 5) & set(best)) for row, best in zip(filtered, true, strict=True)]

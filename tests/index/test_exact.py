@@ -3,6 +3,7 @@ import pytest
 
 from tests.stored import nearest, random_vectors
 from xsearch.index.exact import ExactIndex
+from xsearch.index.selection import Selection
 
 VECTORS = random_vectors(1000).astype(np.float16)
 QUERIES = random_vectors(20, seed=1)
@@ -28,7 +29,7 @@ def test_it_reads_a_memory_map_in_place(tmp_path):
 def test_a_filter_leaves_only_what_it_allows(allowed):
     mask = np.zeros(1000, bool)
     mask[list(allowed)] = True
-    rows = ExactIndex(VECTORS).search(QUERIES, 5, mask)[1]
+    rows = ExactIndex(VECTORS).search(QUERIES, 5, Selection(mask))[1]
     assert np.all(np.isin(rows[rows >= 0], list(allowed)))
     assert np.all((rows >= 0).sum(axis=1) == min(5, len(allowed)))
 

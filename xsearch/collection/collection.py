@@ -20,7 +20,7 @@ from xsearch.collection.hit import Hit
 from xsearch.collection.lock import writer_lock
 from xsearch.collection.maintenance import check_settings, compact, tidy
 from xsearch.collection.manifest import FORMAT, IndexSettings, Manifest, ModuleRecord
-from xsearch.collection.ranking import Ranking, rank, rescore
+from xsearch.collection.ranking import Ranking, order, rank
 from xsearch.collection.snapshot import Snapshot, open_snapshot
 from xsearch.collection.spaces import NATIVE, SHARED, SpaceChoice, choose_space
 from xsearch.collection.vectors import unit_queries
@@ -328,27 +328,32 @@ class Collection:
         self, query: str, unit: NDArray[np.float32], choice: SpaceChoice, lang: str, k: int, where: str | None
     ) -> list[tuple[float, Hit]]:
         view = self._view
-        keys = None if where is None else view.allowed(where, None)
-        found = view.keywords.search(query, lang, k, keys)
-        ranking = rescore(view.snapshot, choice.stored, unit, np.array([key for _, key in found], np.int64))
-        scores = dict(zip(ranking.keys.tolist(), self._hits(view.snapshot, ranking), strict=True))
-        return [(score, scores[key]) for score, key in found if key in scores]
+        among = None if where is None else view.allowed(where, None)
+        found = view.keywords.search(query, lang, k, None if among is None else among.keys)
+        keys = np.array([[key for _, key in found]], np.int64)
+        rankings = order(view.snapshot, choice.stored, unit[None], keys, len(found))
+        hits = dict(zip(rankings[0].keys.tolist(), self._hits(view.snapshot, rankings)[0], strict=True))
+        return [(score, hits[key]) for score, key in found if key in hits]
 
     def _answer(self, queries: NDArray[np.float32], choice: SpaceChoice, k: int, where: str | None) -> Answer:
         view = self._view
         started = time.perf_counter()
-        keys = None if where is None and choice.lang is None else view.allowed(where, choice.lang)
-        rankings = rank(view.snapshot, choice.stored, queries, k, keys)
+        among = None if where is None and choice.lang is None else view.allowed(where, choice.lang)
+        rankings = rank(view.snapshot, choice.stored, queries, k, among)
         ranked = time.perf_counter()
-        hits = [self._hits(view.snapshot, ranking) for ranking in rankings]
+        hits = self._hits(view.snapshot, rankings)
         return Answer(hits, ranked - started, time.perf_counter() - ranked)
 
-    def _hits(self, snapshot: Snapshot, ranking: Ranking) -> list[Hit]:
-        columns = snapshot.column_names
-        hits: list[Hit | None] = [None] * len(ranking.keys)
-        scores = ranking.scores.tolist()
-        for segment, rows, positions in snapshot.locate(ranking.keys):
-            for row, place in zip(rows.tolist(), positions.tolist(), strict=True):
-                id_, lang, text, metadata = segment.fields(row, columns)
-                hits[place] = Hit(place + 1, scores[place], id_, text, lang, self.name, metadata)
-        return [hit for hit in hits if hit is not None]
+    def _hits(self, snapshot: Snapshot, rankings: Sequence[Ranking]) -> list[list[Hit]]:
+        name = self.name
+        keys = np.concatenate([np.empty(0, np.int64), *(ranking.keys for ranking in rankings)])
+        documents = snapshot.documents(keys)
+        return [
+            [
+                Hit(place, score, id_, text, lang, name, metadata)
+                for place, score, (id_, lang, text, metadata) in zip(
+                    range(1, len(ranking.keys) + 1), ranking.scores.tolist(), documents, strict=False
+                )
+            ]
+            for ranking in rankings
+        ]

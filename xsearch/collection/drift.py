@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from xsearch.collection.ranking import rank, rank_exactly
 from xsearch.collection.snapshot import Snapshot
+from xsearch.collection.vectors import widen
 
 _K = 10
 _SEED = 7
@@ -49,9 +50,7 @@ class Recall:
 def measure_recall(snapshot: Snapshot, space: str, probes: int = 100) -> Recall:
     """Compare the indexes with exact search, which looks at every document once for each probe."""
     chosen = _sample(snapshot, probes)
-    queries = np.empty((len(chosen), snapshot.manifest.dimension), np.float32)
-    for segment, rows, places in snapshot.locate(chosen):
-        queries[places] = segment.vectors[space][rows]
+    queries = widen(snapshot.vectors(space, *snapshot.place(chosen)))
     found = rank(snapshot, space, queries, _K + 1)
     true = rank_exactly(snapshot, space, queries, _K + 1)
     shares = [

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from xsearch.collection.collection import Collection
 from xsearch.collection.snapshot import open_snapshot
+from xsearch.collection.vectors import widen
 from xsearch.errors import QueryError
 
 
@@ -31,10 +32,9 @@ def find_document(collection: Collection, id: str) -> StoredDocument:
         raise QueryError(
             f"there is no document {id[:100]!r} in {collection.name!r}; it may have been deleted"
         )
-    segment, rows, _ = next(iter(snapshot.locate(np.array([key], np.int64))))
-    row = int(rows[0])
-    id_, lang, text, metadata = segment.fields(row, snapshot.column_names)
+    keys = np.array([key], np.int64)
+    id_, lang, text, metadata = next(snapshot.documents(keys))
     vectors = {
-        space: np.asarray(segment.vectors[space][row], np.float32) for space in snapshot.manifest.spaces
+        space: widen(snapshot.vectors(space, *snapshot.place(keys)))[0] for space in snapshot.manifest.spaces
     }
     return StoredDocument(id_, text, lang, collection.name, metadata, vectors)

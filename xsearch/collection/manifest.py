@@ -82,7 +82,7 @@ class IndexRecord:
 
     factory: str
     parameters: dict[str, int]
-    depth: int
+    depth: float
     recall_at_10: float
     probes: int
     imbalance: float | None

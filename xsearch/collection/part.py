@@ -4,6 +4,7 @@ keys.npy      (n,) int64: the key at each position of the indexes
 SPACE.faiss   the index of that space
 """
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from xsearch.collection.manifest import PartRecord
 from xsearch.collection.vectors import open_array
 from xsearch.index.approximate import ApproximateIndex
 from xsearch.index.gpu import Device
+from xsearch.index.selection import Selection
 
 FOLDER = "parts"
 
@@ -39,9 +41,9 @@ class Part:
         return wanted[self.keys - first]
 
     def search(
-        self, space: str, queries: NDArray[np.float32], k: int, allowed: NDArray[np.bool_] | None
+        self, space: str, queries: NDArray[np.float32], k: int, allowed: Selection | None
     ) -> NDArray[np.int64]:
         """The keys of about the best `k` x depth allowed positions for each query, (m, n); -1 where none is left."""
         depth = self.record.indexes[space].depth
-        positions = self._indexes[space].search(queries, k * depth, allowed)
+        positions = self._indexes[space].search(queries, math.ceil(k * depth), allowed)
         return np.where(positions >= 0, self.keys[positions], -1)

@@ -1,24 +1,32 @@
-"""From query vectors to ranked keys: candidates from the parts, exact search of the rest, one order for all.
+"""From query vectors to ranked keys: candidates from the parts and from a scan of the rest, one order for all.
 
-Whatever found a candidate, its score is computed here, from its stored vector: a cosine, the same one by
-every path.
+Whatever found a candidate, its score is computed here, from its stored vector: a cosine, the same one by every path.
+Queries of a batch go through every step together.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from xsearch.collection.segment import Segment
 from xsearch.collection.snapshot import Snapshot
+from xsearch.collection.subset import Subset
+from xsearch.collection.vectors import widen
 from xsearch.index.exact import ExactIndex
+from xsearch.index.selection import Selection
 
 EXACT_SURVIVORS = 20_000
 """A filter that leaves at most this many documents (or 2 % of all) is answered exactly."""
 
 _SLACK = 8
 _TIE = 2e-6
+_ROUNDING = 1e-4
+"""So far may the norm of a vector in half precision be from 1."""
+
 _NOTHING = np.float32(1e-12)
+_AT_ONCE = 4096
+"""So many candidates are scored at a time, which takes some megabytes."""
 
 
 @dataclass(frozen=True)
@@ -30,138 +38,126 @@ class Ranking:
 
 
 def rank(
-    snapshot: Snapshot,
-    space: str,
-    queries: NDArray[np.float32],
-    k: int,
-    allowed: NDArray[np.int64] | None = None,
+    snapshot: Snapshot, space: str, queries: NDArray[np.float32], k: int, among: Subset | None = None
 ) -> list[Ranking]:
-    """The k best living documents for each of the (m, d) unit queries, among the ascending keys `allowed` if given.
+    """The k best living documents for each of the (m, d) unit queries, `among` some living ones if given.
 
-    Exactly min(k, documents that are allowed) come back.
+    Exactly min(k, documents that there are) come back.
     """
-    exists = snapshot.manifest.count if allowed is None else len(allowed)
+    count = snapshot.manifest.count
+    exists = count if among is None else len(among.keys)
     wanted = min(k, exists)
-    if wanted == 0:
-        return [Ranking(np.empty(0, np.int64), np.empty(0, np.float32)) for _ in queries]
-    limit = max(EXACT_SURVIVORS, snapshot.manifest.count // 50)
-    if allowed is not None and len(allowed) <= limit:
-        return rank_exactly(snapshot, space, queries, wanted, allowed)
-    found = [
-        _from_part(snapshot, index, space, queries, wanted, allowed) for index in range(len(snapshot.parts))
+    if among is not None and exists <= max(EXACT_SURVIVORS, count // 50):
+        return rank_exactly(snapshot, space, queries, wanted, among)
+    among = among or snapshot.living
+    candidates = [
+        part.search(space, queries, wanted, None if among is None else among.in_part(part))
+        for part in (snapshot.parts if wanted else ())
     ]
-    rest = rank_exactly(snapshot, space, queries, wanted, allowed, snapshot.manifest.covered)
-    rankings = []
-    for which, query in enumerate(queries):
-        keys = np.concatenate([candidates[which] for candidates in found]) if found else np.empty(0, np.int64)
-        ranking = _best(rescore(snapshot, space, query, keys[keys >= 0]), rest[which], wanted)
-        if len(ranking.keys) < wanted:
-            ranking = rank_exactly(snapshot, space, query[None], wanted, allowed)[0]
-        rankings.append(ranking)
-    return rankings
-
-
-def rescore(snapshot: Snapshot, space: str, query: NDArray[np.float32], keys: NDArray[np.int64]) -> Ranking:
-    """The living ones among distinct `keys` with their true cosines, in any order."""
-    if len(snapshot.dead):
-        keys = keys[~snapshot.is_dead(keys)]
-    scores = np.empty(len(keys), np.float32)
-    held = np.zeros(len(keys), bool)
-    for segment, rows, positions in snapshot.locate(keys):
-        scores[positions] = cosines(segment.vectors[space][rows], query)
-        held[positions] = True
-    return Ranking(keys[held], scores[held])
-
-
-def cosines(vectors: NDArray[np.float16], query: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Cosine of each (n, d) row with the unit `query` (d,). Equal rows get equal scores wherever they stand,
-    which a matrix product does not promise; a zero row scores 0.
-    """
-    rows = vectors.astype(np.float32)
-    lengths: NDArray[np.float32] = np.sqrt(np.einsum("ij,ij->i", rows, rows))
-    scores: NDArray[np.float32] = np.einsum("ij,j->i", rows, query) / np.maximum(lengths, _NOTHING)
-    return np.minimum(np.maximum(scores, -1, out=scores), 1, out=scores)
-
-
-def _from_part(
-    snapshot: Snapshot,
-    index: int,
-    space: str,
-    queries: NDArray[np.float32],
-    k: int,
-    allowed: NDArray[np.int64] | None,
-) -> NDArray[np.int64]:
-    part = snapshot.parts[index]
-    if allowed is not None:
-        mask = part.mask(allowed)
-    elif snapshot.dead_in(part):
-        mask = ~part.mask(snapshot.dead)
-    else:
-        mask = None
-    return part.search(space, queries, k, mask)
+    candidates.append(_scan(snapshot, space, queries, wanted, among, snapshot.manifest.covered))
+    rankings = order(snapshot, space, queries, np.concatenate(candidates, axis=1), wanted)
+    return [
+        ranking
+        if len(ranking.keys) == wanted
+        else rank_exactly(snapshot, space, queries[which, None], wanted, among)[0]
+        for which, ranking in enumerate(rankings)
+    ]
 
 
 def rank_exactly(
+    snapshot: Snapshot, space: str, queries: NDArray[np.float32], k: int, among: Subset | None = None
+) -> list[Ranking]:
+    """Like `rank`, by looking at every document."""
+    keys = _scan(snapshot, space, queries, k, among or snapshot.living, 0)
+    return order(snapshot, space, queries, keys, k)
+
+
+def order(
+    snapshot: Snapshot, space: str, queries: NDArray[np.float32], keys: NDArray[np.int64], k: int
+) -> list[Ranking]:
+    """The k best for each of the (m, d) queries among its candidates, a row of the (m, n) keys; -1 is none."""
+    at_once = max(1, _AT_ONCE // max(keys.shape[1], 1))
+    rankings = []
+    for start in range(0, len(queries), at_once):
+        some = keys[start : start + at_once]
+        scores = _score(snapshot, space, queries[start : start + at_once], some)
+        best = np.lexsort((some, -scores), axis=1)[:, :k]
+        rows = np.arange(len(some))[:, None]
+        best_keys, best_scores = some[rows, best], scores[rows, best]
+        counts = np.count_nonzero(best_scores > -np.inf, axis=1).tolist()
+        rankings += [
+            Ranking(best_keys[row, :count], best_scores[row, :count]) for row, count in enumerate(counts)
+        ]
+    return rankings
+
+
+def _score(
+    snapshot: Snapshot, space: str, queries: NDArray[np.float32], keys: NDArray[np.int64]
+) -> NDArray[np.float32]:
+    """(m, n) cosines of each query with its candidates; -inf for those that are not alive."""
+    ascending = np.argsort(keys, axis=None)
+    flat = keys.ravel()[ascending]
+    owners, rows = snapshot.place(flat)
+    found = cosines(snapshot.vectors(space, owners, rows), queries[ascending // keys.shape[1]])
+    found[(rows < 0) | snapshot.is_dead(flat)] = -np.inf
+    scores = np.empty(keys.size, np.float32)
+    scores[ascending] = found
+    return scores.reshape(keys.shape)
+
+
+def cosines(vectors: NDArray[np.float16], queries: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Cosine of each (n, d) vector with the unit query in the same row. Equal vectors get equal scores wherever they
+    stand, which a matrix product does not promise; a zero vector scores 0.
+    """
+    wide = widen(vectors)
+    lengths: NDArray[np.float32] = np.sqrt(np.vecdot(wide, wide))
+    scores: NDArray[np.float32] = np.vecdot(wide, queries) / np.maximum(lengths, _NOTHING)
+    return np.minimum(np.maximum(scores, -1, out=scores), 1, out=scores)
+
+
+def _scan(
     snapshot: Snapshot,
     space: str,
     queries: NDArray[np.float32],
     k: int,
-    allowed: NDArray[np.int64] | None = None,
-    first_key: int = 0,
-) -> list[Ranking]:
-    """Like `rank`, over the documents with keys from `first_key` on, by looking at every one of them."""
-    nothing = Ranking(np.empty(0, np.int64), np.empty(0, np.float32))
-    rankings = [nothing] * len(queries)
-    for segment in snapshot.segments:
+    among: Subset | None,
+    first_key: int,
+) -> NDArray[np.int64]:
+    """(m, n) keys, -1 for none, among which are the k best documents with keys from `first_key` on for each query."""
+    found: list[tuple[NDArray[np.float32], NDArray[np.int64]]] = []
+    for segment in snapshot.segments if k else ():
         if segment.record.last_key < first_key:
             continue
-        start = int(np.searchsorted(segment.keys, first_key))
-        mask = _row_mask(snapshot, segment, start, allowed)
-        if mask is not None and not mask.any():
+        first_row = int(np.searchsorted(segment.keys, first_key))
+        selection = None if among is None else among.in_segment(segment, first_row)
+        if selection is not None and not selection.count:
             continue
-        vectors = segment.vectors[space][start:]
-        for which, rows in enumerate(_best_rows(vectors, queries, k, mask)):
-            keys = segment.keys[start + rows]
-            ranking = Ranking(keys, cosines(vectors[rows], queries[which]))
-            rankings[which] = _best(rankings[which], ranking, k)
-    return rankings
+        scores, rows = _scan_rows(segment.exact(space, first_row), queries, k, selection)
+        found.append((scores, np.where(rows >= 0, segment.keys[first_row + rows], -1)))
+    return _best_of(found, k) if found else np.empty((len(queries), 0), np.int64)
 
 
-def _row_mask(
-    snapshot: Snapshot, segment: Segment, start: int, allowed: NDArray[np.int64] | None
-) -> NDArray[np.bool_] | None:
-    if allowed is not None:
-        mask = np.zeros(segment.record.rows, bool)
-        rows = segment.rows_of(allowed)
-        mask[rows[rows >= 0]] = True
-        return mask[start:]
-    rows = segment.rows_of(snapshot.dead)
-    rows = rows[rows >= 0]
-    if not len(rows):
-        return None
-    mask = np.ones(segment.record.rows, bool)
-    mask[rows] = False
-    return mask[start:]
-
-
-def _best_rows(
-    vectors: NDArray[np.float16], queries: NDArray[np.float32], k: int, mask: NDArray[np.bool_] | None
-) -> list[NDArray[np.int64]]:
-    """Rows holding the k best of each query and everything that ties with the last of them."""
-    index = ExactIndex(vectors)
+def _scan_rows(
+    index: ExactIndex, queries: NDArray[np.float32], k: int, selection: Selection | None
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Scores and rows, both (m, n), of the k best of each query and everything that ties with the last of them."""
     n = k + _SLACK
     while True:
-        scores, rows = index.search(queries, n, mask)
-        full = n < len(vectors) and bool(
-            np.any((rows[:, -1] >= 0) & (scores[:, k - 1] - scores[:, -1] < _TIE))
-        )
+        scores, rows = index.search(queries, n, selection)
+        full = n < len(index) and bool(np.any((rows[:, -1] >= 0) & (scores[:, k - 1] - scores[:, -1] < _TIE)))
         if not full:
-            return [row[row >= 0] for row in rows]
+            return scores, rows
         n *= 4
 
 
-def _best(one: Ranking, other: Ranking, k: int) -> Ranking:
-    keys = np.concatenate([one.keys, other.keys])
-    scores = np.concatenate([one.scores, other.scores])
-    order = np.lexsort((keys, -scores))[:k]
-    return Ranking(keys[order], scores[order])
+def _best_of(found: Sequence[tuple[NDArray[np.float32], NDArray[np.int64]]], k: int) -> NDArray[np.int64]:
+    """Of what several segments gave, all that may be among the k best once scores are true cosines."""
+    if len(found) == 1:
+        return found[0][1]
+    scores = np.concatenate([scores for scores, _ in found], axis=1)
+    keys = np.concatenate([keys for _, keys in found], axis=1)
+    best = np.argsort(-scores, axis=1)
+    last = min(k, keys.shape[1]) - 1
+    lowest = np.take_along_axis(scores, best[:, last, None], axis=1) - _ROUNDING
+    width = int(np.count_nonzero(scores >= lowest, axis=1).max(initial=0))
+    return np.take_along_axis(keys, best[:, :width], axis=1)

@@ -22,6 +22,7 @@ from xsearch.collection.durable import settle
 from xsearch.collection.manifest import ColumnRecord, SegmentRecord
 from xsearch.collection.vectors import VectorsWriter, open_array
 from xsearch.errors import CollectionError
+from xsearch.index.exact import ExactIndex
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -123,15 +124,22 @@ class Segment:
             space: open_array(folder / f"vectors.{space}.npy", (record.rows, dimension), "<f2")  # type: ignore[misc]
             for space in spaces
         }
-        self._dense = record.last_key - record.first_key + 1 == record.rows
+        self.is_dense = record.last_key - record.first_key + 1 == record.rows
+        self._exact: dict[tuple[str, int], ExactIndex] = {}
 
     def rows_of(self, keys: NDArray[np.int64]) -> NDArray[np.int64]:
         """The row of each key, or -1 where the segment does not hold it."""
-        if self._dense:
+        if self.is_dense:
             rows = keys - self.record.first_key
             return np.where((rows >= 0) & (rows < self.record.rows), rows, -1)
         rows = np.minimum(np.searchsorted(self.keys, keys), self.record.rows - 1)
         return np.where(self.keys[rows] == keys, rows, -1)
+
+    def exact(self, space: str, first_row: int) -> ExactIndex:
+        """Exact search over the vectors from `first_row` on, which is row 0 there."""
+        if (space, first_row) not in self._exact:
+            self._exact[space, first_row] = ExactIndex(self.vectors[space][first_row:])
+        return self._exact[space, first_row]
 
     def rows_with_ids(self, ids: Sequence[str]) -> list[tuple[str, int]]:
         """(id, row) of every row whose id is among `ids`; a deleted version of a document is found too."""

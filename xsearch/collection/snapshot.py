@@ -7,6 +7,7 @@ them.
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from xsearch.collection.manifest import MANIFEST_NAME, Manifest, read_manifest
 from xsearch.collection.part import Part
 from xsearch.collection.segment import Segment
+from xsearch.collection.subset import Subset
 from xsearch.collection.vectors import open_array
 from xsearch.errors import CollectionError
 from xsearch.index.gpu import Device
@@ -22,8 +24,8 @@ _ATTEMPTS = 20
 
 
 class Snapshot:
-    """The segments, parts and tombstones of one manifest; `dead` are the keys of deleted documents, ascending, and
-    `column_names` its metadata columns.
+    """The segments, parts and tombstones of one manifest; `dead` are the keys of deleted documents, ascending,
+    `living` the others (None if none was deleted), and `column_names` the metadata columns.
     """
 
     def __init__(self, folder: Path, manifest: Manifest, device: Device = "cpu") -> None:
@@ -34,7 +36,10 @@ class Snapshot:
         self.parts = tuple(Part(folder, record, device) for record in manifest.parts)
         self.column_names = [column.name for column in manifest.columns]
         self.dead = _dead(folder, manifest)
-        self._starts = np.array([record.first_key for record in manifest.segments], np.int64)
+        self.living = Subset(self.dead, without=True) if len(self.dead) else None
+        self._first = np.array([record.first_key for record in manifest.segments], np.int64)
+        self._rows = np.array([record.rows for record in manifest.segments], np.int64)
+        self._sparse = [number for number, segment in enumerate(self.segments) if not segment.is_dense]
 
     def is_dead(self, keys: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Which of the keys belong to deleted documents."""
@@ -42,11 +47,6 @@ class Snapshot:
             return np.zeros(len(keys), bool)
         places = np.minimum(np.searchsorted(self.dead, keys), len(self.dead) - 1)
         return np.equal(self.dead[places], keys)
-
-    def dead_in(self, part: Part) -> bool:
-        """Whether some document of the part has been deleted."""
-        first, last = np.searchsorted(self.dead, [part.record.first_key, part.record.last_key + 1])
-        return bool(first < last)
 
     @property
     def languages(self) -> tuple[str, ...]:
@@ -61,21 +61,30 @@ class Snapshot:
             if segment.record.last_key >= first_key
         )
 
-    def locate(
-        self, keys: NDArray[np.int64]
-    ) -> Iterator[tuple[Segment, NDArray[np.int64], NDArray[np.int64]]]:
-        """For each segment that holds some of `keys`: the segment, their rows in it, their positions in `keys`."""
-        owners = np.searchsorted(self._starts, keys, "right") - 1
-        for owner in sorted(set(owners.tolist())):
-            if owner < 0:
-                continue
-            positions = np.flatnonzero(owners == owner)
-            rows = self.segments[owner].rows_of(keys[positions])
-            held = rows >= 0
-            if held.all():
-                yield self.segments[owner], rows, positions
-            elif held.any():
-                yield self.segments[owner], rows[held], positions[held]
+    def place(self, keys: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """For each of the (n,) keys the number of a segment and a row in it; row -1 where no segment holds it."""
+        owners = np.searchsorted(self._first, keys, "right") - 1
+        rows = keys - self._first[owners]
+        rows[(rows < 0) | (rows >= self._rows[owners])] = -1
+        for number in self._sparse:
+            here = owners == number
+            rows[here] = self.segments[number].rows_of(keys[here])
+        return owners, rows
+
+    def vectors(self, space: str, owners: NDArray[np.int64], rows: NDArray[np.int64]) -> NDArray[np.float16]:
+        """The (n, d) vectors at places that ascend (see `place`); any vector for row -1."""
+        taken = np.empty((len(rows), self.manifest.dimension), np.float16)
+        ends = np.searchsorted(owners, np.arange(len(self.segments)), "right").tolist()
+        for segment, start, end in zip(self.segments, [0, *ends], ends, strict=False):
+            if start < end:
+                np.take(segment.vectors[space], rows[start:end], axis=0, out=taken[start:end], mode="clip")
+        return taken
+
+    def documents(self, keys: NDArray[np.int64]) -> Iterator[tuple[str, str, str, dict[str, Any]]]:
+        """Id, language, text and metadata of the document of each key; a segment must hold it."""
+        owners, rows = self.place(keys)
+        for owner, row in zip(owners.tolist(), rows.tolist(), strict=True):
+            yield self.segments[owner].fields(row, self.column_names)
 
     def live_keys(self, ids: Sequence[str]) -> dict[str, int]:
         """The key of the living version of each id that the collection holds."""

@@ -24,9 +24,10 @@ def dumps(values: list[Any]) -> bytes:
 
 def loads(line: bytes) -> list[Any]:
     """The values of one document. Raises ValueError when the line is not what `dumps` writes."""
-    values = _DECODER.decode(line.decode("utf-8", "surrogatepass"))
-    if not isinstance(values, list):
-        raise ValueError("a document's record should be a list")
+    text = line.decode("utf-8", "surrogatepass")
+    values, end = _DECODER.raw_decode(text)
+    if not isinstance(values, list) or end != len(text):
+        raise ValueError("a document's record should be one list")
     return values
 
 

@@ -15,6 +15,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from xsearch.errors import CollectionError, QueryError
 
+_SIGN_AND_NUMBER = np.int32(~0x70001FFF)
+"""Between the sign and the moved bits stand copies of the sign, which have to go."""
+
 _ONE_HEADER = threading.Lock()
 """numpy parses a header with `ast.literal_eval`, which in two threads at once fails now and then on Python 3.11 ("AST
 constructor recursion depth mismatch"; seen in the tests, python/cpython#106905 is of the same counter)."""
@@ -93,6 +96,19 @@ def unit_queries(vectors: ArrayLike, dimension: int) -> NDArray[np.float32]:
         raise QueryError("a query vector is zero, infinite or NaN; encode the query again")
     unit: NDArray[np.float32] = array / norms[:, None]
     return unit
+
+
+def widen(vectors: NDArray[np.float16]) -> NDArray[np.float32]:
+    """The same numbers in single precision, finite ones; what `astype` does, several times as fast.
+
+    The bits of sign, exponent and fraction move to where single precision has them, and the product makes up for the
+    other bias of the exponent (15 and 127), also for subnormal numbers.
+    """
+    bits = vectors.view(np.int16).astype(np.int32)
+    np.left_shift(bits, 13, out=bits)
+    np.bitwise_and(bits, _SIGN_AND_NUMBER, out=bits)
+    wide: NDArray[np.float32] = bits.view(np.float32)
+    return np.multiply(wide, np.float32(2.0**112), out=wide)
 
 
 def _normalise(array: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -2,12 +2,10 @@
 
 from functools import cached_property, lru_cache
 
-import numpy as np
-from numpy.typing import NDArray
-
 from xsearch.collection.filters import Filter
 from xsearch.collection.keywords import Keywords
 from xsearch.collection.snapshot import Snapshot
+from xsearch.collection.subset import Subset
 
 _FILTERS_KEPT = 8
 
@@ -28,7 +26,7 @@ class View:
     def _filter(self) -> Filter:
         return Filter(self.snapshot.segments, self.snapshot.manifest.columns)
 
-    def _allowed(self, where: str | None, lang: str | None) -> NDArray[np.int64]:
-        """The ascending keys of the living documents in `lang`, if given, for which `where` is true, if given."""
+    def _allowed(self, where: str | None, lang: str | None) -> Subset:
+        """The living documents in `lang`, if given, for which `where` is true, if given."""
         keys = self._filter.keys(where, lang)
-        return keys[~self.snapshot.is_dead(keys)]
+        return Subset(keys[~self.snapshot.is_dead(keys)])

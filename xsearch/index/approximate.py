@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xsearch.errors import CollectionError
-from xsearch.index.exact import bitmap_selector
 from xsearch.index.gpu import Device, is_on_gpu, to_gpu
 from xsearch.index.library import faiss
+from xsearch.index.selection import Selection
+from xsearch.index.signed_bytes import asked, takes_bytes
 
 _MOST_EFFORT = 20
 
@@ -32,13 +33,14 @@ class ApproximateIndex:
             if device == "cuda":
                 self._index = to_gpu(self._index, replicate=True)
             set_parameters(self._index, parameters)
+            self._takes_bytes = takes_bytes(self._index)
         except RuntimeError as error:
             raise CollectionError(
                 f"{path} cannot be opened as a FAISS index: {error}; compact the collection or index it again"
             ) from None
 
     def search(
-        self, queries: NDArray[np.float32], n: int, allowed: NDArray[np.bool_] | None = None
+        self, queries: NDArray[np.float32], n: int, allowed: Selection | None = None
     ) -> NDArray[np.int64]:
         """The positions of about the best n allowed vectors for each query, (m, n); -1 where none is left.
 
@@ -46,12 +48,13 @@ class ApproximateIndex:
         this kind every place is -1, and the caller looks at the vectors themselves.
         """
         n = min(n, self._index.ntotal)
+        queries = asked(queries) if self._takes_bytes else queries
         positions: NDArray[np.int64]
         if allowed is None:
             _, positions = self._index.search(queries, n)
             return positions
-        effort = min(len(allowed) / max(int(np.count_nonzero(allowed)), 1), _MOST_EFFORT)
-        parameters = _search_parameters(self._index, bitmap_selector(allowed), effort)
+        effort = 1 / max(allowed.share, 1 / _MOST_EFFORT)
+        parameters = _search_parameters(self._index, allowed.selector, effort)
         try:
             _, positions = self._index.search(queries, n, params=parameters)
         except RuntimeError:
@@ -73,15 +76,6 @@ def set_parameters(index: Any, parameters: Mapping[str, int]) -> None:
     space = faiss().ParameterSpace() if not is_on_gpu(index) else faiss().GpuParameterSpace()
     for name, value in parameters.items():
         space.set_index_parameter(index, name, value)
-
-
-def inner_kind(index: Any) -> Any:
-    """The index that does the work, under transformations, id maps and refinements."""
-    index = faiss().downcast_index(index)
-    for wrapped in ("index", "base_index"):
-        if hasattr(index, wrapped):
-            return inner_kind(getattr(index, wrapped))
-    return index
 
 
 def _search_parameters(index: Any, selector: Any, effort: float) -> Any:

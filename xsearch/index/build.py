@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xsearch.errors import QueryError
-from xsearch.index.approximate import inner_kind
 from xsearch.index.choice import PER_CENTROID, TRAINING_ROWS
 from xsearch.index.gpu import resolve_device, to_cpu, to_gpu
+from xsearch.index.kinds import inner_kind
 from xsearch.index.library import faiss
+from xsearch.index.signed_bytes import scale_of, stored, takes_bytes
 from xsearch.index.tuning import Neighbours, Tuning, tune
 from xsearch.index.vector_run import VectorRun
 
@@ -88,27 +89,33 @@ def build_index(
     index = empty_index(factory, vectors.dimension)
     work = to_gpu(index, replicate=False) if target == "cuda" else index
     most = len(order) - probes
-    _train(work, index, vectors, order[:most])
+    scale = None
+    if takes_bytes(index) or not index.is_trained:
+        sample = _sample(index, vectors, order[:most])
+        scale = scale_of(sample) if takes_bytes(index) else None
+        work.train(_prepared(sample, scale))
     neighbours = Neighbours(vectors.take(order[most:]))
     done = 0
     for block in vectors.blocks(order[:most]):
-        work.add(block)
+        work.add(_prepared(block, scale))
         neighbours.look_at(block)
         done += len(block)
         report(done)
     index = to_cpu(work) if target == "cuda" else work
     tuning = tune(index, neighbours, recall)
-    index.add(neighbours.probes)
+    index.add(_prepared(neighbours.probes, scale))
     report(len(order))
     inner = inner_kind(index)
     imbalance = float(inner.invlists.imbalance_factor()) if hasattr(inner, "invlists") else None
     return BuiltIndex(index, tuning, probes, imbalance, time.monotonic() - started)
 
 
-def _train(work: Any, index: Any, vectors: VectorRun, positions: NDArray[np.int64]) -> None:
-    if index.is_trained:
-        return
+def _prepared(vectors: NDArray[np.float32], scale: float | None) -> NDArray[np.float32]:
+    return vectors if scale is None else stored(vectors, scale)
+
+
+def _sample(index: Any, vectors: VectorRun, positions: NDArray[np.int64]) -> NDArray[np.float32]:
     wanted = min(TRAINING_ROWS, max(100_000, PER_CENTROID * int(getattr(inner_kind(index), "nlist", 1))))
     if len(positions) > wanted:
         positions = np.sort(np.random.default_rng(_SEED).choice(positions, wanted, replace=False))
-    work.train(vectors.take(positions))
+    return vectors.take(positions)

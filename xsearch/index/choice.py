@@ -1,9 +1,9 @@
 """Which index for how many vectors: pure functions of the rows, the memory budget and the recall wanted.
 
 Up to `EXACT_ROWS` vectors are scanned, which takes under 2 ms and needs no index. Above, the first kind that
-fits the memory is taken, from the fastest to the smallest: a graph (HNSW) over 8-bit vectors; inverted lists
-(IVF) of 8-bit vectors; inverted lists of 4-bit product codes scanned in registers (PQ fast-scan). All of them
-only propose candidates: scores and order come from the stored float16 vectors.
+fits the memory is taken, from the fastest to the smallest: a graph (HNSW) over 8-bit vectors that are compared as
+integers; inverted lists (IVF) of 8-bit vectors; inverted lists of 4-bit product codes scanned in registers (PQ
+fast-scan). All of them only propose candidates: scores and order come from the stored float16 vectors.
 """
 
 import math
@@ -83,7 +83,8 @@ def _candidates(rows: int, dimension: int, recall: float, gpu: bool) -> list[Ind
     ]
     if not gpu:
         graph = dimension + 8 * links * 1.05 + KEY_BYTES
-        found.insert(0, IndexChoice(f"HNSW{links},SQ8", graph, f"a graph of {links} links: the fastest kind"))
+        reason = f"a graph of {links} links: the fastest kind"
+        found.insert(0, IndexChoice(f"HNSW{links},SQ8_direct_signed", graph, reason))
     for components in (4, 8):
         parts = subquantizers(dimension, components)
         code = f"PQ{parts}x4fs" if not gpu else f"PQ{subquantizers(dimension, 2 * components)}"

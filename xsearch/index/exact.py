@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xsearch.index.library import faiss
+from xsearch.index.selection import Selection
 
 
 class ExactIndex:
@@ -19,21 +20,19 @@ class ExactIndex:
         _lend(self._index.codes, self._vectors)
         self._index.ntotal = len(vectors)
 
+    def __len__(self) -> int:
+        return len(self._vectors)
+
     def search(
-        self, queries: NDArray[np.float32], k: int, allowed: NDArray[np.bool_] | None = None
+        self, queries: NDArray[np.float32], k: int, allowed: Selection | None = None
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """The best k of the allowed rows (all, if None) for (m, d) queries: scores and rows, both (m, k).
 
         Places for which no row is left hold row -1.
         """
-        parameters = None if allowed is None else faiss().SearchParameters(sel=bitmap_selector(allowed))
+        parameters = None if allowed is None else faiss().SearchParameters(sel=allowed.selector)
         scores, rows = self._index.search(queries, min(k, self._index.ntotal), params=parameters)
         return scores, rows
-
-
-def bitmap_selector(allowed: NDArray[np.bool_]) -> Any:
-    """A FAISS selector of the positions where `allowed` (n,) is true."""
-    return faiss().IDSelectorBitmap(np.packbits(allowed, bitorder="little"))
 
 
 def _lend(codes: Any, vectors: NDArray[np.float16]) -> None:

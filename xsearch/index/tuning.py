@@ -1,5 +1,6 @@
 """Search-time parameters by measurement: the cheapest setting that finds what exact search finds."""
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -7,7 +8,9 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from xsearch.index.approximate import inner_kind, set_parameters
+from xsearch.index.approximate import set_parameters
+from xsearch.index.kinds import inner_kind
+from xsearch.index.signed_bytes import asked, takes_bytes
 
 Step = TypeVar("Step")
 
@@ -24,7 +27,7 @@ class Tuning:
     """Search-time parameters, the multiple of k candidates to re-rank, and the recall@10 that they reached."""
 
     parameters: dict[str, int]
-    depth: int
+    depth: float
     recall: float
 
 
@@ -63,15 +66,16 @@ class Neighbours:
 
 def tune(index: Any, neighbours: Neighbours, wanted: float) -> Tuning:
     """Set the parameters of a FAISS index so that it reaches `wanted` recall@10 as cheaply as it can, or its best."""
+    queries = asked(neighbours.probes) if takes_bytes(index) else neighbours.probes
 
-    def measured(parameters: Mapping[str, int], depth: int) -> float:
+    def measured(parameters: Mapping[str, int], depth: float) -> float:
         set_parameters(index, parameters)
-        return neighbours.recall(index.search(neighbours.probes, K * depth)[1])
+        return neighbours.recall(index.search(queries, math.ceil(K * depth))[1])
 
     aim = min(wanted + _SAFETY, 1.0)
     deepest = _DEEP if is_coarse(index) else _SHALLOW
     parameters = _first(_ladder(index), lambda step: measured(step, deepest) >= aim)
-    depths = [depth for depth in (2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64) if depth <= deepest]
+    depths = [depth for depth in (1.2, 1.5, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64) if depth <= deepest]
     reachable = min(aim, measured(parameters, deepest))
     depth = _first(iter(depths), lambda step: measured(parameters, step) >= reachable)
     return Tuning(dict(parameters), depth, measured(parameters, depth))
