@@ -2,7 +2,9 @@
 
 Every contender builds and is asked in processes of its own, one after the other, so that times and memory are its own.
 Latencies are those of single queries at the first setting that reaches a recall, because speed without recall is free.
-One that fails, or takes more memory or time than it may, loses its own rows only; `--json` is written after each.
+One that fails, or takes more memory or time than it may, loses its own row only. With `--json` the figures are written
+after each, beside those of earlier runs over as many vectors, so that a long comparison can be made in parts
+(`--stores`) and shown as one table (`--table`).
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -133,29 +135,42 @@ def contend(
     return built, Answers(**answers | {"points": [Point(**point) for point in answers["points"]]})
 
 
-def report(name: str, rows: int, built: Build, answers: Answers) -> None:
-    """Print a contender's line for each recall, and one for what building and opening took."""
-    print(
-        f"{name:14} build {built.seconds:8.1f} s (CPU {built.cpu:.0f} s)  {built.bytes / rows:6.0f} B/vector  "
-        f"memory building {_memory(built.memory)}, asking {_memory(answers.memory)}  "
-        f"opening {answers.opening:7.1f} ms, first answer {answers.first:6.1f} ms",
-        flush=True,
+def table(rows: int, figures: Mapping[str, Mapping[str, Any]]) -> str:
+    """What all contenders needed, and what each gives at each recall, in Markdown."""
+    head = ["store", "build s (CPU)", "B/vector", "MB building", "MB asking", "open + first ms"]
+    head += [f"recall {recall:.2f}: at · p50 · p99 ms · q/s" for recall in RECALLS]
+    lines = [head, ["---"] * len(head)]
+    for name, figure in figures.items():
+        if "failed" in figure:
+            lines.append([name, f"failed: {figure['failed']}", *[""] * (len(head) - 2)])
+            continue
+        built, answers = figure["build"], figure["answers"]
+        lines.append(
+            [
+                name,
+                f"{built['seconds']:.0f} ({built['cpu']:.0f})",
+                f"{built['bytes'] / rows:.0f}",
+                _memory(built["memory"]),
+                _memory(answers["memory"]),
+                f"{answers['opening']:.0f} + {answers['first']:.0f}",
+                *(_reached(answers["points"], recall) for recall in RECALLS),
+            ]
+        )
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _memory(memory: Mapping[str, float]) -> str:
+    return f"{memory['private']:.0f} ({memory['resident']:.0f})"
+
+
+def _reached(points: list[dict[str, Any]], recall: float) -> str:
+    point = next((point for point in points if point["recall"] >= recall), None)
+    if point is None:
+        return f"not reached (best {max(point['recall'] for point in points):.3f})"
+    return (
+        f"{point['recall']:.3f} @ {point['setting']} · {point['p50']:.2f} · {point['p99']:.2f} · "
+        f"{point['throughput']:.0f}"
     )
-    for recall in RECALLS:
-        point = next((point for point in answers.points if point.recall >= recall), None)
-        if point is None:
-            best = max(point.recall for point in answers.points)
-            print(f"{'':14} recall@10 {recall:.2f}  not reached (best {best:.3f})")
-        else:
-            print(
-                f"{'':14} recall@10 {recall:.2f}  {point.recall:.3f} at {point.setting:4}  p50 {point.p50:6.2f} ms  "
-                f"p99 {point.p99:6.2f} ms  two threads {point.throughput:6.0f} queries/s",
-                flush=True,
-            )
-
-
-def _memory(memory: Memory) -> str:
-    return f"{memory.private:5.0f} MB (with mapped files {memory.resident:5.0f})"
 
 
 def main() -> None:
@@ -168,6 +183,7 @@ def main() -> None:
     parser.add_argument(
         "--json", type=Path, help="write all figures to this file, beside those of other stores there"
     )
+    parser.add_argument("--table", action="store_true", help="only show what is in the file of --json")
     parser.add_argument("--memory", type=float, default=12, help="GB of its own that a store may take")
     parser.add_argument(
         "--minutes", type=float, default=30, help="that a store may take to build, and to answer"
@@ -177,27 +193,41 @@ def main() -> None:
     if arguments.child:
         _child(*arguments.child)
         return
-    with tempfile.TemporaryDirectory() as scratch:
-        base = arguments.on or Path(scratch)
-        data = dataset(
-            base / f"vectors-{arguments.rows}-{arguments.queries}", arguments.rows, arguments.queries
-        )
-        print(f"{arguments.rows:,} vectors, {arguments.queries} queries, {os.cpu_count()} cores", flush=True)
-        figures = _written(arguments.json, arguments.rows)
-        work = partial(run, minutes=arguments.minutes, private=1024 * arguments.memory)
-        for name in arguments.stores:
-            if missing := [module for module in STORES[name][0] if find_spec(module.split(".")[0]) is None]:
-                print(f"{name:14} not installed ({missing[0]})", flush=True)
-                continue
-            try:
-                built, answers = contend(name, data, base / name, work)
-            except FailedError as error:
-                print(f"{name:14} failed: {error}", flush=True)
-                continue
-            report(name, arguments.rows, built, answers)
+    figures = _written(arguments.json, arguments.rows)
+    if not arguments.table:
+        with tempfile.TemporaryDirectory() as scratch:
+            compare(arguments, arguments.on or Path(scratch), figures)
+    print(
+        f"{arguments.rows:,} vectors, {arguments.queries} queries, {os.cpu_count()} cores; memory is private (with "
+        "mapped files), q/s is of two threads\n"
+    )
+    print(table(arguments.rows, figures))
+
+
+def compare(arguments: argparse.Namespace, base: Path, figures: dict[str, Any]) -> None:
+    """Put the figures of each store that is asked for beside the others."""
+    rows, queries = arguments.rows, arguments.queries
+    started = time.perf_counter()
+    data = dataset(base / f"vectors-{rows}-{queries}", rows, queries)
+    print(f"{'vectors':14} {time.perf_counter() - started:.0f} s", flush=True)
+    work = partial(run, minutes=arguments.minutes, private=1024 * arguments.memory)
+    for name in arguments.stores:
+        started = time.perf_counter()
+        try:
+            _check_installed(name)
+            built, answers = contend(name, data, base / name, work)
             figures[name] = {"build": asdict(built), "answers": asdict(answers)}
-            if arguments.json:
-                arguments.json.write_text(json.dumps({"rows": arguments.rows, "stores": figures}, indent=1))
+        except FailedError as error:
+            figures[name] = {"failed": str(error)}
+        print(f"{name:14} {time.perf_counter() - started:.0f} s", flush=True)
+        if arguments.json:
+            arguments.json.write_text(json.dumps({"rows": rows, "stores": figures}, indent=1))
+
+
+def _check_installed(name: str) -> None:
+    for module in STORES[name][0]:
+        if find_spec(module.split(".")[0]) is None:
+            raise FailedError(f"{module} is not installed")
 
 
 def _written(file: Path | None, rows: int) -> dict[str, Any]:
@@ -205,7 +235,9 @@ def _written(file: Path | None, rows: int) -> dict[str, Any]:
     if file is None or not file.exists():
         return {}
     found = json.loads(file.read_text())
-    return dict(found["stores"]) if found["rows"] == rows else {}
+    if found["rows"] != rows:
+        raise SystemExit(f"{file} has figures of {found['rows']} vectors, not {rows}; name another file")
+    return dict(found["stores"])
 
 
 def _child(task: str, name: str, source: str, folder: str) -> None:
