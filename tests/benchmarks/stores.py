@@ -229,14 +229,15 @@ class MilvusLite:
         schema.add_field("id", DataType.INT64, is_primary=True)
         schema.add_field("text", DataType.VARCHAR, max_length=1000)
         schema.add_field("vector", DataType.FLOAT_VECTOR, dim=vectors.shape[1])
-        index = client.prepare_index_params()
-        graph = {"M": 16, "efConstruction": 100}
-        index.add_index("vector", index_type="HNSW", metric_type="IP", params=graph)
-        client.create_collection("c", schema=schema, index_params=index)
+        client.create_collection("c", schema=schema)
         for rows, block in _blocks(vectors):
             triples = zip(rows.tolist(), _words(rows), block, strict=True)
             client.insert("c", [{"id": row, "text": text, "vector": vector} for row, text, vector in triples])
         client.flush("c")
+        index = client.prepare_index_params()
+        graph = {"M": 16, "efConstruction": 100}
+        index.add_index("vector", index_type="HNSW", metric_type="IP", params=graph)
+        client.create_index("c", index)
         client.load_collection("c")
         client.close()
 
