@@ -50,7 +50,7 @@ def test_documents_of_several_languages_use_their_own_modules(run, write, tmp_pa
 
 def test_a_failed_run_leaves_the_old_file(run, corpus, tmp_path):
     (tmp_path / "v.parquet").write_text("old")
-    refusal(run("encode", corpus, "--lang", "tr", "-o", tmp_path / "v.parquet"))
+    refusal(run("encode", corpus, "--lang", "hu", "-o", tmp_path / "v.parquet"))
     assert (tmp_path / "v.parquet").read_text() == "old"
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 

@@ -100,14 +100,14 @@ def test_mistakes_are_told_in_a_line(run, arguments, code, message, tmp_path, mo
 
 
 def test_broken_data_is_named_or_left_out_and_said_in_the_result(run, data):
-    (data / "swe_test_with_labels.csv").write_text("PairID,Text\n1,x\n")
+    (data / "hun_test_with_labels.csv").write_text("PairID,Text\n1,x\n")
     (data / "tatoeba.fin-eng.eng").write_text("one line\n")
     assert "expected translations line by line" in refusal(run("eval", "bitext", "--data", data))
     result = run("eval", "bitext", "str", "--data", data, "--skip-invalid")
     assert result.exit_code == 0, result.output
     notices = json.loads(result.stdout)["notices"]
     assert any(notice.startswith("Left out Tatoeba en-fi:") for notice in notices)
-    assert "str: left out 1 sets for want of modules for sv." in notices
+    assert "str: left out 1 sets for want of modules for hu." in notices
 
 
 def test_options_alone_lack_a_task(run):

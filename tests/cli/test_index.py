@@ -107,7 +107,7 @@ def test_invalid_rows_are_refused_or_left_out_with_a_notice(run, write, store):
     ("options", "message"),
     [
         (["--lang", "klingon"], "unknown language 'klingon'"),
-        (["--lang", "tr"], "no module is installed for the language 'tr'"),
+        (["--lang", "hu"], "no module is installed for the language 'hu'"),
         (
             ["--lang", "fi", "--text-column", "body"],
             "no column 'body' (--text-column); it has columns 'id', 'title'",

@@ -147,7 +147,7 @@ def test_bytes_that_are_no_unicode_and_a_locale_without_unicode_do_no_harm(news)
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["kissa", "--lang", "tr"], "no module is installed for the language 'tr'"),
+        (["kissa", "--lang", "hu"], "no module is installed for the language 'hu'"),
         (["kissa", "--lang", "qq"], "unknown language 'qq'"),
         (["Hol van a legközelebbi gyógyszertár?", "--lang", "auto"], "the text looks like hu (Hungarian)"),
         (["kissa", "--lang", "fi", "-c", "none"], "no collection 'none'"),

@@ -91,7 +91,7 @@ def test_timings_are_those_of_the_server(run, server, monkeypatch):
     [
         (["kissa", "--lang", "fi", "-c", "none"], "no collection 'none' here; there are: news"),
         (["kissa", "--lang", "fi", "--where", "nope = 1"], "nope"),
-        (["kissa", "--lang", "tr"], "no module is installed for the language 'tr'"),
+        (["kissa", "--lang", "hu"], "no module is installed for the language 'hu'"),
         (["kissa", "--lang", "qq"], "unknown language 'qq'"),
         (["kissa", "--lang", "fi", "-k", "5000"], "k is 5000, expected 1 to 1000"),
     ],

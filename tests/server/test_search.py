@@ -96,7 +96,7 @@ def test_a_changed_a_new_and_a_dropped_collection_are_seen(client, store):
         ({"query": ["a"]}, 400, "query is a list"),
         ({"lang": None}, 400, "lang is missing"),
         ({"lang": "qq"}, 400, "unknown language 'qq'"),
-        ({"lang": "tr"}, 400, "no module is installed for the language 'tr'"),
+        ({"lang": "hu"}, 400, "no module is installed for the language 'hu'"),
         ({"query": "Hol van a legközelebbi gyógyszertár?", "lang": "auto"}, 400, "looks like hu (Hungarian)"),
         ({"k": 0}, 400, "k is 0, expected 1 to 20"),
         ({"k": 21}, 400, "k is 21"),
