@@ -331,8 +331,8 @@ class Collection:
         among = None if where is None else view.allowed(where, None)
         found = view.keywords.search(query, lang, k, None if among is None else among.keys)
         keys = np.array([[key for _, key in found]], np.int64)
-        rankings = order(view.snapshot, choice.stored, unit[None], keys, len(found))
-        hits = dict(zip(rankings[0].keys.tolist(), self._hits(view.snapshot, rankings)[0], strict=True))
+        [ranking] = order(view.snapshot, choice.stored, unit[None], keys, len(found))
+        hits = dict(zip(ranking.keys.tolist(), self._hits(view.snapshot, ranking), strict=True))
         return [(score, hits[key]) for score, key in found if key in hits]
 
     def _answer(self, queries: NDArray[np.float32], choice: SpaceChoice, k: int, where: str | None) -> Answer:
@@ -341,19 +341,14 @@ class Collection:
         among = None if where is None and choice.lang is None else view.allowed(where, choice.lang)
         rankings = rank(view.snapshot, choice.stored, queries, k, among)
         ranked = time.perf_counter()
-        hits = self._hits(view.snapshot, rankings)
+        hits = [self._hits(view.snapshot, ranking) for ranking in rankings]
         return Answer(hits, ranked - started, time.perf_counter() - ranked)
 
-    def _hits(self, snapshot: Snapshot, rankings: Sequence[Ranking]) -> list[list[Hit]]:
+    def _hits(self, snapshot: Snapshot, ranking: Ranking) -> list[Hit]:
         name = self.name
-        keys = np.concatenate([np.empty(0, np.int64), *(ranking.keys for ranking in rankings)])
-        documents = snapshot.documents(keys)
+        documents = snapshot.documents(ranking.owners, ranking.rows)
+        scored = zip(ranking.scores.tolist(), documents, strict=True)
         return [
-            [
-                Hit(place, score, id_, text, lang, name, metadata)
-                for place, score, (id_, lang, text, metadata) in zip(
-                    range(1, len(ranking.keys) + 1), ranking.scores.tolist(), documents, strict=False
-                )
-            ]
-            for ranking in rankings
+            Hit(place, score, id_, text, lang, name, metadata)
+            for place, (score, (id_, lang, text, metadata)) in enumerate(scored, 1)
         ]

@@ -32,9 +32,7 @@ def find_document(collection: Collection, id: str) -> StoredDocument:
         raise QueryError(
             f"there is no document {id[:100]!r} in {collection.name!r}; it may have been deleted"
         )
-    keys = np.array([key], np.int64)
-    id_, lang, text, metadata = next(snapshot.documents(keys))
-    vectors = {
-        space: widen(snapshot.vectors(space, *snapshot.place(keys)))[0] for space in snapshot.manifest.spaces
-    }
+    place = snapshot.place(np.array([key], np.int64))
+    id_, lang, text, metadata = next(snapshot.documents(*place))
+    vectors = {space: widen(snapshot.vectors(space, *place))[0] for space in snapshot.manifest.spaces}
     return StoredDocument(id_, text, lang, collection.name, metadata, vectors)

@@ -31,10 +31,14 @@ _AT_ONCE = 4096
 
 @dataclass(frozen=True)
 class Ranking:
-    """The best documents for one query: keys and their cosines, best first; equal scores by ascending key."""
+    """The best documents for one query: keys and their cosines, best first, equal scores by ascending key; and where
+    they stand: the number of a segment and a row in it.
+    """
 
     keys: NDArray[np.int64]
     scores: NDArray[np.float32]
+    owners: NDArray[np.int64]
+    rows: NDArray[np.int64]
 
 
 def rank(
@@ -76,33 +80,31 @@ def order(
     snapshot: Snapshot, space: str, queries: NDArray[np.float32], keys: NDArray[np.int64], k: int
 ) -> list[Ranking]:
     """The k best for each of the (m, d) queries among its candidates, a row of the (m, n) keys; -1 is none."""
+    rankings: list[Ranking] = []
     at_once = max(1, _AT_ONCE // max(keys.shape[1], 1))
-    rankings = []
     for start in range(0, len(queries), at_once):
-        some = keys[start : start + at_once]
-        scores = _score(snapshot, space, queries[start : start + at_once], some)
-        best = np.lexsort((some, -scores), axis=1)[:, :k]
-        rows = np.arange(len(some))[:, None]
-        best_keys, best_scores = some[rows, best], scores[rows, best]
-        counts = np.count_nonzero(best_scores > -np.inf, axis=1).tolist()
-        rankings += [
-            Ranking(best_keys[row, :count], best_scores[row, :count]) for row, count in enumerate(counts)
-        ]
+        rankings += _order(
+            snapshot, space, queries[start : start + at_once], keys[start : start + at_once], k
+        )
     return rankings
 
 
-def _score(
-    snapshot: Snapshot, space: str, queries: NDArray[np.float32], keys: NDArray[np.int64]
-) -> NDArray[np.float32]:
-    """(m, n) cosines of each query with its candidates; -inf for those that are not alive."""
+def _order(
+    snapshot: Snapshot, space: str, queries: NDArray[np.float32], keys: NDArray[np.int64], k: int
+) -> list[Ranking]:
+    # all candidates in one row by ascending key, which is also the order in which they stand on the disk
     ascending = np.argsort(keys, axis=None)
-    flat = keys.ravel()[ascending]
-    owners, rows = snapshot.place(flat)
-    found = cosines(snapshot.vectors(space, owners, rows), queries[ascending // keys.shape[1]])
-    found[(rows < 0) | snapshot.is_dead(flat)] = -np.inf
-    scores = np.empty(keys.size, np.float32)
-    scores[ascending] = found
-    return scores.reshape(keys.shape)
+    ordered = keys.ravel()[ascending]
+    which = ascending // max(keys.shape[1], 1)
+    owners, rows = snapshot.place(ordered)
+    scores = cosines(snapshot.vectors(space, owners, rows), queries[which])
+    scores[snapshot.is_gone(ordered, rows)] = -np.inf
+    best = np.lexsort((-scores, which)).reshape(keys.shape)[:, :k]  # it keeps the order of equal ones
+    counts = np.count_nonzero(scores[best] > -np.inf, axis=1).tolist()
+    return [
+        Ranking(ordered[chosen], scores[chosen], owners[chosen], rows[chosen])
+        for chosen in (row[:count] for row, count in zip(best, counts, strict=True))
+    ]
 
 
 def cosines(vectors: NDArray[np.float16], queries: NDArray[np.float32]) -> NDArray[np.float32]:

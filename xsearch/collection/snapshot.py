@@ -48,6 +48,11 @@ class Snapshot:
         places = np.minimum(np.searchsorted(self.dead, keys), len(self.dead) - 1)
         return np.equal(self.dead[places], keys)
 
+    def is_gone(self, keys: NDArray[np.int64], rows: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Which of the keys, placed in `rows`, have no document or one that was deleted."""
+        missing: NDArray[np.bool_] = rows < 0
+        return missing | self.is_dead(keys) if len(self.dead) else missing
+
     @property
     def languages(self) -> tuple[str, ...]:
         """The languages of the documents, in a fixed order."""
@@ -80,9 +85,10 @@ class Snapshot:
                 np.take(segment.vectors[space], rows[start:end], axis=0, out=taken[start:end], mode="clip")
         return taken
 
-    def documents(self, keys: NDArray[np.int64]) -> Iterator[tuple[str, str, str, dict[str, Any]]]:
-        """Id, language, text and metadata of the document of each key; a segment must hold it."""
-        owners, rows = self.place(keys)
+    def documents(
+        self, owners: NDArray[np.int64], rows: NDArray[np.int64]
+    ) -> Iterator[tuple[str, str, str, dict[str, Any]]]:
+        """Id, language, text and metadata of the document at each place."""
         for owner, row in zip(owners.tolist(), rows.tolist(), strict=True):
             yield self.segments[owner].fields(row, self.column_names)
 

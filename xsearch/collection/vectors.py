@@ -91,8 +91,8 @@ def unit_queries(vectors: ArrayLike, dimension: int) -> NDArray[np.float32]:
     array = np.ascontiguousarray(vectors, dtype=np.float32)
     if array.ndim != 2 or array.shape[1] != dimension:
         raise QueryError(f"queries have shape {list(array.shape)}, expected (m, {dimension})")
-    norms = np.linalg.norm(array, axis=1)
-    if not np.all((norms > 0) & (norms < np.inf)):
+    norms: NDArray[np.float32] = np.sqrt(np.vecdot(array, array))
+    if not ((norms > 0) & (norms < np.inf)).all():
         raise QueryError("a query vector is zero, infinite or NaN; encode the query again")
     unit: NDArray[np.float32] = array / norms[:, None]
     return unit
