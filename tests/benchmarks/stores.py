@@ -7,6 +7,7 @@ LanceDB, Milvus) returns documents; the bare libraries return row numbers only, 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -31,6 +32,9 @@ class Store(Protocol):
 
     def search(self, query: NDArray[np.float32]) -> list[int]:
         """The ten nearest rows to a (d,) query."""
+
+    def search_many(self, queries: NDArray[np.float32]) -> list[list[int]]:
+        """The same for (m, d) queries that come together, on two threads, as fast as the store can."""
 
 
 def _blocks(vectors: Vectors) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
@@ -108,6 +112,14 @@ class Xsearch:
     def search(self, query: NDArray[np.float32]) -> list[int]:
         return [int(hit.id) for hit in self.collection.search(query.tobytes().hex(), lang="en")]
 
+    def search_many(self, queries: NDArray[np.float32]) -> list[list[int]]:
+        import faiss
+
+        faiss.omp_set_num_threads(2)
+        found = self.collection.search_vectors(queries)
+        faiss.omp_set_num_threads(1)
+        return [[int(hit.id) for hit in hits] for hits in found]
+
 
 class Hnswlib:
     """hnswlib with float32 vectors and 16 links, as its authors recommend."""
@@ -134,6 +146,9 @@ class Hnswlib:
 
     def search(self, query: NDArray[np.float32]) -> list[int]:
         return self._index.knn_query(query[None], 10, num_threads=1)[0][0].tolist()  # type: ignore[no-any-return]
+
+    def search_many(self, queries: NDArray[np.float32]) -> list[list[int]]:
+        return self._index.knn_query(queries, 10, num_threads=2)[0].tolist()  # type: ignore[no-any-return]
 
 
 class Usearch:
@@ -164,6 +179,9 @@ class Usearch:
 
     def search(self, query: NDArray[np.float32]) -> list[int]:
         return self._index.search(query, 10, threads=1).keys.tolist()  # type: ignore[no-any-return]
+
+    def search_many(self, queries: NDArray[np.float32]) -> list[list[int]]:
+        return self._index.search(queries, 10, threads=2).keys.tolist()  # type: ignore[no-any-return]
 
 
 class LanceDB:
@@ -215,6 +233,10 @@ class LanceDB:
         )
         return found.column("id").to_pylist()  # type: ignore[no-any-return]
 
+    def search_many(self, queries: NDArray[np.float32]) -> list[list[int]]:
+        with ThreadPoolExecutor(2) as pool:
+            return list(pool.map(self.search, queries))
+
 
 class MilvusLite:
     """Milvus Lite with text and a graph of 16 links over each of its segments of at most 100,000 rows."""
@@ -252,14 +274,17 @@ class MilvusLite:
         self._breadth = setting
 
     def search(self, query: NDArray[np.float32]) -> list[int]:
+        return self.search_many(query[None])[0]
+
+    def search_many(self, queries: NDArray[np.float32]) -> list[list[int]]:
         found = self._client.search(
             "c",
-            data=[query],
+            data=list(queries),
             limit=10,
             output_fields=["text"],
             search_params={"params": {"ef": self._breadth}},
         )
-        return [hit["id"] for hit in found[0]]
+        return [[hit["id"] for hit in hits] for hits in found]
 
 
 _OURS = ("xsearch.collection", "faiss", "pyarrow.parquet", "pyarrow.compute")

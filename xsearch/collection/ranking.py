@@ -92,24 +92,23 @@ def order(
 def _order(
     snapshot: Snapshot, space: str, queries: NDArray[np.float32], keys: NDArray[np.int64], k: int
 ) -> list[Ranking]:
-    # all candidates in one row by ascending key, which is also the order in which they stand on the disk
-    ascending = np.argsort(keys, axis=None)
-    ordered = keys.ravel()[ascending]
-    which = ascending // max(keys.shape[1], 1)
-    owners, rows = snapshot.place(ordered)
-    scores = cosines(snapshot.vectors(space, owners, rows), queries[which])
-    scores[snapshot.is_gone(ordered, rows)] = -np.inf
-    best = np.lexsort((-scores, which)).reshape(keys.shape)[:, :k]  # it keeps the order of equal ones
+    flat = keys.ravel()
+    owners, rows = snapshot.place(flat)
+    vectors = snapshot.vectors(space, owners, rows).reshape(*keys.shape, snapshot.manifest.dimension)
+    scores = cosines(vectors, queries[:, None]).ravel()
+    scores[snapshot.is_gone(flat, rows)] = -np.inf
+    which = np.arange(len(flat)) // max(keys.shape[1], 1)
+    best = np.lexsort((flat, -scores, which)).reshape(keys.shape)[:, :k]
     counts = np.count_nonzero(scores[best] > -np.inf, axis=1).tolist()
     return [
-        Ranking(ordered[chosen], scores[chosen], owners[chosen], rows[chosen])
+        Ranking(flat[chosen], scores[chosen], owners[chosen], rows[chosen])
         for chosen in (row[:count] for row, count in zip(best, counts, strict=True))
     ]
 
 
 def cosines(vectors: NDArray[np.float16], queries: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Cosine of each (n, d) vector with the unit query in the same row. Equal vectors get equal scores wherever they
-    stand, which a matrix product does not promise; a zero vector scores 0.
+    """Cosines of (..., d) vectors with unit queries (..., d), which are broadcast. Equal vectors get equal scores
+    wherever they stand, which a matrix product does not promise; a zero vector scores 0.
     """
     wide = widen(vectors)
     lengths: NDArray[np.float32] = np.sqrt(np.vecdot(wide, wide))

@@ -155,11 +155,11 @@ class Segment:
 
     def fields(self, row: int, columns: Sequence[str]) -> tuple[str, str, str, dict[str, Any]]:
         """Id, language, text and the metadata of a row: the collection's `columns`, None where it has no value."""
-        id_, lang, *values = self._documents.record(row)
-        metadata = dict(zip(self._columns, values, strict=False))
+        record = self._documents.record(row)
+        metadata = dict(zip(self._columns, record[2:], strict=False))
         if len(metadata) < len(columns):
             metadata = {name: metadata.get(name) for name in columns}
-        return id_, lang, self._documents.text(row), metadata
+        return record[0], record[1], self._documents.text(row), metadata
 
     def parquet(self) -> Any:
         """The documents as a `pyarrow.parquet.ParquetFile`."""
