@@ -130,6 +130,9 @@ class Data:
         0.5  # no one of several sources gives more rows to an epoch than this share of all pairs
     )
     joined: float = 0.12  # examples made by joining random short pairs, as a share of the pairs
+    piece_dropout: float = (
+        0.1  # of translations: pieces passed over when words are cut anew (WordPiece vocabularies)
+    )
     skip_sources: tuple[str, ...] = ()
     source_weights: dict[str, float] = field(default_factory=dict)
     relatives: tuple[str, ...] = ()  # languages near enough that their translations help, by code
@@ -224,7 +227,7 @@ _BOUNDS: dict[str, tuple[float, float]] = {
     "length": (8, 8192), "tokens_per_batch": (64, 10**8), "embedding_rate": (0, 1), "lora_rate": (0, 1),
     "rate": (0, 1), "mask": (0.01, 0.9), "scale": (0.1, 1000), "paraphrase_share": (0, 1), "scored_share": (0, 1),
     "cosine_weight": (0, 1000), "bank": (0, 10**6), "max_characters": (1, 10**6), "source_cap": (1e-6, 1),
-    "joined": (0, 10), "relatives_share": (0, 0.99),
+    "joined": (0, 10), "piece_dropout": (0, 0.9), "relatives_share": (0, 0.99),
 }  # fmt: skip
 
 T = TypeVar("T")

@@ -11,6 +11,7 @@ from train.base import Base
 from train.data import TrainingData
 from train.log import Log
 from train.recipe import Recipe
+from train.resegmentation import Resegmentation
 from train.sequences import Ids, tokenise
 from train.student import Student
 from train.teacher import Teacher
@@ -34,6 +35,13 @@ class Run:
     def max_length(self) -> int:
         """Tokens that a text is cut to: the recipe's, if the base has that many positions."""
         return min(self.recipe.max_length, self.base.positions)
+
+    def resegmentation(self) -> Resegmentation | None:
+        """What cuts the words of translations anew in each batch, if the recipe and the kind of vocabulary want it."""
+        dropout = self.recipe.data.piece_dropout
+        if not dropout or self.recipe.vocabulary.kind != "wordpiece":
+            return None
+        return Resegmentation(self.tokenizer, dropout, self.max_length)
 
     def token_ids(self, texts: list[str]) -> list[Ids]:
         """Token ids of texts of the language, cut to the maximum length; each text is tokenised once."""

@@ -186,12 +186,16 @@ def _lesson(
     plan = lay_out(examples, shares, settings, run.recipe.data, seed)
     targets = _Targets(run, pairs, rows_of(plan, "translations"))
     losses = {kind: b.loss_for(rows_of(plan, kind)) for kind, b in beside.items()}
+    resegment = run.resegmentation()
 
     def loss_of(number: int) -> tuple[torch.Tensor, torch.Tensor]:
         rows, kind = plan[number].rows, plan[number].kind
         if kind != "translations":
             return losses[kind](rows)
-        vectors = _vectors(run.student, translations.ids(rows))
+        sequences = translations.ids(rows)
+        if resegment:
+            sequences = resegment(sequences, [seed, 9, number])
+        vectors = _vectors(run.student, sequences)
         bank = targets.draw(settings.bank, [seed, 5, number]).to(vectors)
         return guidance(vectors, targets.of(rows).to(vectors), bank), vectors
 
