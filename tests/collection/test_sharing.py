@@ -59,6 +59,20 @@ def test_an_error_in_the_middle_of_a_session_drops_only_what_was_not_committed(n
     assert set(contents(Collection.open(news.path))) == {f"d{n}" for n in range(100) if n != 1}
 
 
+def test_a_commit_that_is_interrupted_after_it_became_visible_stays_whole(news, monkeypatch):
+    def interrupted(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("xsearch.collection.writer.Snapshot", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            put(news, 100, 120)
+    assert news.verify().ok
+    assert len(contents(Collection.open(news.path))) == 120
+    put(news, 120, 130)
+    assert len(news) == 130
+
+
 def test_a_reader_keeps_its_state_until_it_refreshes(news):
     reader = Collection.open(news.path, encoder_for=FakeEncoder)
     put(news, 100, 120)

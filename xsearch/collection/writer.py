@@ -15,7 +15,14 @@ from xsearch.collection.columns import empty_metadata, fit, merge_columns, stora
 from xsearch.collection.durable import settle, write_manifest
 from xsearch.collection.filters import Filter
 from xsearch.collection.lock import writer_lock
-from xsearch.collection.manifest import Manifest, ModuleRecord, SegmentRecord, SourceRecord, TombstoneRecord
+from xsearch.collection.manifest import (
+    Manifest,
+    ModuleRecord,
+    SegmentRecord,
+    SourceRecord,
+    TombstoneRecord,
+    read_manifest,
+)
 from xsearch.collection.segment import SegmentWriter
 from xsearch.collection.snapshot import Snapshot, open_snapshot
 from xsearch.collection.vectors import unit_rows
@@ -155,6 +162,9 @@ class Writer:
         """Forget everything since the last commit."""
         if self._open is not None:
             self._open.abandon()
+        if read_manifest(self.folder) != self.manifest:
+            # a commit was interrupted after it had become visible: what it names is not to be removed
+            self._snapshot = open_snapshot(self.folder)
         self._start()
         orphans.remove(self.folder, self.manifest)
 
