@@ -196,6 +196,22 @@ def test_of_twins_in_one_upsert_the_last_stays(empty):
     assert contents(empty) == {"a": "3", "b": "2"}
 
 
+def test_what_a_session_refused_leaves_no_trace_in_what_it_commits(news):
+    one = {"shared": random_vectors(1)}
+    with news.writer() as writer:
+        with pytest.raises(CollectionError, match="taken already"):
+            writer.add(["new", "d1"], ["a", "b"], lang="fi", vectors={"shared": random_vectors(2)})
+        with pytest.raises(CollectionError, match="not valid Unicode"):
+            writer.upsert(["d1"], ["\ud800"], lang="fi", vectors=one)
+        writer.commit()
+        writer.upsert(["x"], ["t"], lang="fi", vectors=one)
+        assert writer.upsert(["new"], ["t"], lang="fi", vectors=one) == 0
+        writer.commit()
+    news.refresh()
+    assert contents(news).keys() == {"x", "new", *(f"d{number}" for number in range(100))}
+    assert news.verify().ok
+
+
 def test_delete_by_id_counts_only_what_was_there(news):
     assert news.delete(ids=["d1", "d2", "nobody", "d1"]) == 2
     assert news.delete(ids=["d1"]) == 0

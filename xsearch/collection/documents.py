@@ -77,24 +77,20 @@ class DocumentsWriter:
         """Add documents; `metadata` has the schema given at the start and a row for each document."""
         import pyarrow as pa
 
+        # first all that may be refused: a batch is taken in whole or leaves no trace
         encoded = [encode_text(id_, text) for id_, text in zip(ids, texts, strict=True)]
-        self._lengths.append(np.fromiter(map(len, encoded), np.int64, len(encoded)))
         columns = [pa.array(keys), pa.array(ids, pa.string()), pa.array(langs, pa.string())]
         columns.append(pa.array(encoded, pa.binary()).cast(pa.string()))
-        self._append_records(ids, langs, metadata)
-        self._waiting.append(pa.table([*columns, *metadata.columns], schema=self._schema))
+        table = pa.table([*columns, *metadata.columns], schema=self._schema)
+        for line in _record_lines(ids, langs, metadata):
+            self._record_offsets.append(self._record_end)
+            self._record_end += self._records.write(line)
+        self._lengths.append(np.fromiter(map(len, encoded), np.int64, len(encoded)))
+        self._waiting.append(table)
         self._waiting_rows += len(encoded)
         self._waiting_bytes += int(self._lengths[-1].sum())
         if self._waiting_rows >= _GROUP_ROWS or self._waiting_bytes >= _GROUP_BYTES:
             self._flush()
-
-    def _append_records(self, ids: Sequence[str], langs: Sequence[str], metadata: "pa.Table") -> None:
-        columns = [column.to_pylist() for column in metadata.columns]
-        rows = zip(ids, langs, *columns, strict=True)
-        for row in rows:
-            line = values.dumps(list(row)) + b"\n"
-            self._record_offsets.append(self._record_end)
-            self._record_end += self._records.write(line)
 
     def _flush(self) -> None:
         import pyarrow as pa
@@ -165,6 +161,12 @@ def encode_text(id_: str, text: str) -> bytes:
             f"the text of document {id_!r} has {len(encoded)} bytes, more than 1 GiB; split it into passages"
         )
     return encoded
+
+
+def _record_lines(ids: Sequence[str], langs: Sequence[str], metadata: "pa.Table") -> list[bytes]:
+    """The line of `records.jsonl` for each document."""
+    columns = [column.to_pylist() for column in metadata.columns]
+    return [values.dumps(list(row)) + b"\n" for row in zip(ids, langs, *columns, strict=True)]
 
 
 def _leaf_paths(schema: "pa.Schema") -> list[str]:

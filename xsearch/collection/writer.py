@@ -208,20 +208,25 @@ class Writer:
         metadata = fit(storable(metadata), self._columns)
         if not ids:
             return 0
-        replaced = self._make_room(ids, replace)
+        replaced = self._replaced_by(ids, replace)
         keys = np.arange(self._next_key, self._next_key + len(ids), dtype=np.int64)
         self._segment_for(metadata.schema).append(keys, ids, texts, langs, metadata, rows)
+        # only now, for what is refused must leave no trace
+        self._pending_ids.update(zip(ids, keys.tolist(), strict=True))
+        self._killed |= replaced
         self._next_key += len(ids)
-        return replaced
+        return len(replaced)
 
-    def _make_room(self, ids: list[str], replace: bool) -> int:
-        """Check that the ids are new, or mark the documents that they replace as deleted; of twins the last stays."""
+    def _replaced_by(self, ids: list[str], replace: bool) -> set[int]:
+        """The keys of the documents that the new ones replace, if they may, of which of twins the last stays."""
         taken = {id_: key for id_, key in self._snapshot.live_keys(ids).items() if key not in self._killed}
         twins = []
+        newest: dict[str, int] = {}
         for key, id_ in enumerate(ids, self._next_key):
-            if id_ in self._pending_ids:
-                twins.append((id_, self._pending_ids[id_]))
-            self._pending_ids[id_] = key
+            earlier = newest.get(id_, self._pending_ids.get(id_))
+            if earlier is not None:
+                twins.append((id_, earlier))
+            newest[id_] = key
         if not replace and (taken or twins):
             clashes = sorted({*taken, *(id_ for id_, _ in twins)})
             raise CollectionError(
@@ -229,9 +234,7 @@ class Writer:
                 "unique: "
                 "give every document its own, or use upsert (--mode upsert) to replace documents"
             )
-        replaced = {*taken.values(), *(key for _, key in twins)}
-        self._killed |= replaced
-        return len(replaced)
+        return {*taken.values(), *(key for _, key in twins)}
 
     def _stored(self, vectors: Mapping[str, ArrayLike], space: str, rows: int) -> NDArray[np.float16]:
         if space not in vectors:
@@ -262,6 +265,9 @@ class Writer:
     def _close_segment(self) -> None:
         if self._open is not None:
             writer, self._open = self._open, None
+            if not writer.rows:  # all that it was opened for was refused
+                writer.abandon()
+                return
             self._finished.append(writer.finish())
             self._columns = merge_columns(self._columns, self._finished[-1].columns)
 
