@@ -135,6 +135,21 @@ def test_values_are_cast_to_the_type_that_the_column_has(empty):
     assert len(empty) == 2
 
 
+def test_a_column_has_one_type_within_a_commit_too(empty):
+    with empty.writer() as writer:
+        for id_, year in (("a", 1), ("b", "2")):
+            metadata = pa.table({"year": [year]})
+            writer.add([id_], ["t"], lang="fi", vectors={"shared": random_vectors(1)}, metadata=metadata)
+        with pytest.raises(CollectionError, match="'year' is string here"):
+            metadata = pa.table({"year": ["x"]})
+            writer.add(["c"], ["t"], lang="fi", vectors={"shared": random_vectors(1)}, metadata=metadata)
+        writer.commit()
+    empty.refresh()
+    assert [hit.id for hit in empty.search("x", lang="fi", where="year = 2")] == ["b"]
+    empty.compact()
+    assert len(empty) == 2
+
+
 def test_names_that_sql_cannot_tell_apart_are_refused(empty):
     metadata = pa.table({"Year": [1], "year": [2]})
     with pytest.raises(CollectionError, match="ignores case"):

@@ -46,6 +46,7 @@ class SegmentWriter:
         self, collection: Path, name: str, spaces: Sequence[str], dimension: int, metadata: "pa.Schema"
     ) -> None:
         self.name, self.metadata = name, metadata
+        self.columns = tuple(ColumnRecord(field.name, str(field.type)) for field in metadata)
         self._collection = collection
         self._folder = collection / FOLDER / name
         self._folder.mkdir(parents=True)
@@ -94,7 +95,7 @@ class SegmentWriter:
             first_key=int(keys[0]),
             last_key=int(keys[-1]),
             languages=dict(self._languages),
-            columns=tuple(ColumnRecord(field.name, str(field.type)) for field in self.metadata),
+            columns=self.columns,
             files=settle(self._collection, sorted(self._folder.iterdir())),
         )
 

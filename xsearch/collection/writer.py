@@ -210,8 +210,10 @@ class Writer:
             return 0
         replaced = self._replaced_by(ids, replace)
         keys = np.arange(self._next_key, self._next_key + len(ids), dtype=np.int64)
-        self._segment_for(metadata.schema).append(keys, ids, texts, langs, metadata, rows)
+        segment = self._segment_for(metadata.schema)
+        segment.append(keys, ids, texts, langs, metadata, rows)
         # only now, for what is refused must leave no trace
+        self._columns = merge_columns(self._columns, segment.columns)
         self._pending_ids.update(zip(ids, keys.tolist(), strict=True))
         self._killed |= replaced
         self._next_key += len(ids)
@@ -269,7 +271,6 @@ class Writer:
                 writer.abandon()
                 return
             self._finished.append(writer.finish())
-            self._columns = merge_columns(self._columns, self._finished[-1].columns)
 
     def _write_tombstones(self, killed: set[int]) -> TombstoneRecord | None:
         if not killed:
