@@ -86,6 +86,13 @@ def test_a_reader_keeps_its_state_until_it_refreshes(news):
     assert reader.search(texts(1, 2)[0], lang="fi", k=1)[0].id != "d1"
 
 
+def test_a_reader_notices_a_collection_made_anew_with_as_many_commits(news):
+    Collection.open(news.path).drop()
+    put(create(news.path), 200, 205)
+    assert news.refresh()
+    assert set(contents(news)) == {f"d{number}" for number in range(200, 205)}
+
+
 def grow(collection, turn):
     put(collection, 100 + 30 * turn, 130 + 30 * turn)
 

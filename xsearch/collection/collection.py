@@ -252,7 +252,8 @@ class Collection:
     def refresh(self) -> bool:
         """Show the last committed state; returns whether it is another than before."""
         snapshot = open_snapshot(self.path, self._device)
-        changed = snapshot.manifest.commit != self.manifest.commit
+        # not the commits' numbers: a collection made anew at this place may have counted as far
+        changed = snapshot.manifest != self.manifest
         if changed:
             self._view = View(snapshot)
         return changed

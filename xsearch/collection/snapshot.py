@@ -118,7 +118,7 @@ def open_snapshot(folder: Path, device: Device = "cpu") -> Snapshot:
             return Snapshot(folder, manifest, device)
         except FileNotFoundError as error:
             newer = read_manifest(folder)
-            if newer.commit == manifest.commit:
+            if newer == manifest:
                 raise CollectionError(
                     f"{error.filename} is missing although {MANIFEST_NAME} names it; "
                     "restore it from a backup or index the corpus again"

@@ -73,7 +73,7 @@ def _damage(folder: Path, record: FileRecord) -> Damage | None:
 def _replaced_meanwhile(folder: Path, manifest: Manifest) -> bool:
     """Whether a writer has committed since `manifest` was read, so that its files may rightly be gone."""
     try:
-        return read_manifest(folder).commit != manifest.commit
+        return read_manifest(folder) != manifest
     except CollectionError:
         return False
 
