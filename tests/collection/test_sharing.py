@@ -93,6 +93,14 @@ def test_a_reader_notices_a_collection_made_anew_with_as_many_commits(news):
     assert set(contents(news)) == {f"d{number}" for number in range(200, 205)}
 
 
+def test_a_writer_leaves_nothing_where_a_collection_was_dropped(news):
+    Collection.open(news.path).drop()
+    for change in (lambda: put(news, 100, 101), news.drop):
+        with pytest.raises(CollectionError, match="no collection at"):
+            change()
+    put(create(news.path), 0, 1)
+
+
 def grow(collection, turn):
     put(collection, 100 + 30 * turn, 130 + 30 * turn)
 

@@ -11,9 +11,14 @@ LOCK_NAME = "writer.lock"
 
 @contextmanager
 def writer_lock(folder: Path) -> Iterator[None]:
-    """Hold the collection for writing. Raises CollectionError at once when another process or thread holds it."""
+    """Hold the collection for writing.
+
+    Raises CollectionError at once when another process or thread holds it, or it is gone.
+    """
     from filelock import FileLock, Timeout
 
+    if not folder.is_dir():  # which FileLock would make, and nobody could index there any more
+        raise CollectionError(f"no collection at {folder}; `xsearch list` names the collections")
     lock = FileLock(folder / LOCK_NAME, timeout=0)
     try:
         lock.acquire()
