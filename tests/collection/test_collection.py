@@ -156,6 +156,14 @@ def test_names_that_sql_cannot_tell_apart_are_refused(empty):
         empty.add(["a"], ["t"], lang="fi", vectors={"shared": random_vectors(1)}, metadata=metadata)
 
 
+@pytest.mark.parametrize("name", ["_id", "_Key", "_TEXT", ""])
+def test_names_that_a_filter_would_take_for_ours_are_refused(empty, name):
+    with pytest.raises(CollectionError, match=f"may not be called '{name}'"):
+        empty.add(
+            ["a"], ["t"], lang="fi", vectors={"shared": random_vectors(1)}, metadata=pa.table({name: [1]})
+        )
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

@@ -27,7 +27,7 @@ def storable(metadata: "pa.Table") -> "pa.Table":
 
     seen: dict[str, str] = {}
     for name in metadata.column_names:
-        if name in INTERNAL or not name:
+        if name.lower() in INTERNAL or not name:
             raise CollectionError(f"a metadata column may not be called {name!r}; rename it")
         if (other := seen.setdefault(name.lower(), name)) != name or metadata.column_names.count(name) > 1:
             raise CollectionError(
