@@ -77,6 +77,7 @@ def test_deleted_and_replaced_documents_do_not_pass(news):
         "INSTALL httpfs",
         "(" * 3000 + "true" + ")" * 3000,
         "true OR " * 3000 + "true",
+        "CASE WHEN true THEN " * 400 + "true" + " END" * 400,
         "len(repeat('a', 3000000000000)) > 1",
         "\x00",
     ],

@@ -94,7 +94,10 @@ class Filter:
         # brackets here and parentheses when it runs: no text can close both
         statement = f"SELECT [{where}\n] FROM documents"  # noqa: S608 - only parsed, not run
         row = self._connection.execute("SELECT json_serialize_sql(?)", [statement]).fetchone()
-        tree: dict[str, Any] = json.loads(row[0]) if row else {"error": True, "error_message": "unreadable"}
+        try:
+            tree: dict[str, Any] = json.loads(row[0]) if row else {"error": True, "error_message": "unreadable"}
+        except RecursionError:
+            raise self._refusal(where, "it is nested too deeply") from None
         if tree["error"]:
             raise self._refusal(where, tree["error_message"])
         for node in _expressions(tree, where):
