@@ -60,6 +60,8 @@ def test_deleted_and_replaced_documents_do_not_pass(news):
         "read_csv('/etc/passwd') = ''",
         "getenv('HOME') = ''",
         "random() < 0.5",
+        "contains(current_setting('allowed_paths')::VARCHAR, '/home/')",
+        "getvariable('x') IS NULL",
         "nextval('s') > 1",
         "row_number() OVER () > 1",
         "count(*) > 1",

@@ -2,7 +2,8 @@
 
 The expression is parsed first and only its harmless kinds of node pass: no subquery, no second statement, no
 function that is volatile. Then it runs in a connection that can read this collection's Parquet files and
-nothing else: no other files, no network, no extensions, no changes of settings, bounded memory and time.
+nothing else: no other files, no network, no extensions, no changes of settings, bounded memory and time. Functions
+that tell of the connection instead of the documents do not pass either: its settings name paths of this machine.
 """
 
 import json
@@ -29,6 +30,7 @@ _LONGEST = 10_000
 _ALIASES = {"id": ID, "lang": LANG, "text": TEXT}
 _NODES = {"COLUMN_REF", "CONSTANT", "COMPARISON", "CONJUNCTION", "FUNCTION", "OPERATOR", "CAST", "CASE", "BETWEEN",
           "COLLATE", "TYPE", "LAMBDA"}  # fmt: skip
+_CLOCKS = {"current_date", "get_current_time", "get_current_timestamp", "now", "today", "transaction_timestamp"}
 
 
 class Filter:
@@ -103,7 +105,7 @@ class Filter:
         for node in _expressions(tree, where):
             if node.get("class") not in _NODES:
                 raise self._refusal(where, f"a {str(node.get('class')).lower()} is not allowed")
-            if node["class"] == "FUNCTION" and node.get("function_name", "").lower() in self._volatile:
+            if node["class"] == "FUNCTION" and node.get("function_name", "").lower() in self._refused:
                 raise self._refusal(where, f"the function {node['function_name']} is not allowed")
 
     def _refusal(self, where: str, reason: str) -> QueryError:
@@ -133,11 +135,11 @@ class Filter:
         return connection
 
     @cached_property
-    def _volatile(self) -> frozenset[str]:
+    def _refused(self) -> frozenset[str]:
         rows = self._connection.execute(
-            "SELECT DISTINCT lower(function_name) FROM duckdb_functions() WHERE stability = 'VOLATILE'"
+            "SELECT DISTINCT lower(function_name) FROM duckdb_functions() WHERE stability <> 'CONSISTENT'"
         ).fetchall()
-        return frozenset(name for (name,) in rows)
+        return frozenset(name for (name,) in rows) - _CLOCKS
 
     @cached_property
     def _view(self) -> str:
