@@ -123,6 +123,15 @@ def test_a_filter_that_runs_too_long_is_stopped(news, monkeypatch):
     assert len(ids(news, "year = 2001")) == 4
 
 
+@pytest.mark.parametrize("clock", ["now()", "current_date", "Current_Timestamp", "today()", "get_current_timestamp()"])
+def test_a_condition_on_the_time_is_worked_out_anew_for_each_query(news, clock):
+    allowed = news._view.allowed
+    assert allowed("year > 2020", None) is allowed("year > 2020", None)
+    where = f"year > 2020 AND {clock} > DATE '2020-01-01'"
+    assert allowed(where, None) is not allowed(where, None)
+    assert len(ids(news, where)) == 16
+
+
 def test_strange_column_names_and_paths_work(tmp_path):
     collection = create(tmp_path / 'o\'[x]* "é"')
     metadata = pa.table({'we"ird, name': [1, 2], "select": ["a", "b"], "päivä": [3, 4]})

@@ -1,8 +1,10 @@
 """Two writers, and readers during every kind of write."""
 
+import gc
 import subprocess
 import sys
 import threading
+import weakref
 
 import pytest
 
@@ -99,6 +101,17 @@ def test_a_writer_leaves_nothing_where_a_collection_was_dropped(news):
         with pytest.raises(CollectionError, match="no collection at"):
             change()
     put(create(news.path), 0, 1)
+
+
+def test_a_state_is_let_go_of_as_soon_as_it_is_replaced(news):
+    news.search("x", lang="fi", where="year = 2001")
+    old = weakref.ref(news._view.snapshot)
+    gc.disable()
+    try:
+        put(news, 100, 101)
+        assert old() is None
+    finally:
+        gc.enable()
 
 
 def grow(collection, turn):

@@ -1,6 +1,7 @@
 """A snapshot with what queries over it have worked out and may need again."""
 
-from functools import cached_property, lru_cache
+import re
+from functools import cached_property, lru_cache, partial
 
 from xsearch.collection.filters import Filter
 from xsearch.collection.keywords import Keywords
@@ -8,6 +9,7 @@ from xsearch.collection.snapshot import Snapshot
 from xsearch.collection.subset import Subset
 
 _FILTERS_KEPT = 8
+_CLOCK = re.compile(r"\b(age|now|today|(get_)?current_\w+|localtime\w*|transaction_timestamp)\b", re.IGNORECASE)
 
 
 class View:
@@ -15,18 +17,22 @@ class View:
 
     def __init__(self, snapshot: Snapshot) -> None:
         self.snapshot = snapshot
-        self.allowed = lru_cache(maxsize=_FILTERS_KEPT)(self._allowed)
+        # no method of its own: that would be a cycle, and keep files that were replaced until it is collected
+        self._allowed = partial(_allowed, snapshot, Filter(snapshot.segments, snapshot.manifest.columns))
+        self._kept = lru_cache(maxsize=_FILTERS_KEPT)(self._allowed)
 
     @cached_property
     def keywords(self) -> Keywords:
         """The words of the documents."""
         return Keywords(self.snapshot)
 
-    @cached_property
-    def _filter(self) -> Filter:
-        return Filter(self.snapshot.segments, self.snapshot.manifest.columns)
-
-    def _allowed(self, where: str | None, lang: str | None) -> Subset:
+    def allowed(self, where: str | None, lang: str | None) -> Subset:
         """The living documents in `lang`, if given, for which `where` is true, if given."""
-        keys = self._filter.keys(where, lang)
-        return Subset(keys[~self.snapshot.is_dead(keys)])
+        if where is not None and _CLOCK.search(where):
+            return self._allowed(where, lang)
+        return self._kept(where, lang)
+
+
+def _allowed(snapshot: Snapshot, condition: Filter, where: str | None, lang: str | None) -> Subset:
+    keys = condition.keys(where, lang)
+    return Subset(keys[~snapshot.is_dead(keys)])
