@@ -33,3 +33,11 @@ def test_fused_hits_keep_their_cosines_and_get_new_ranks():
 
     fused = fuse([hit("a", 0.9), hit("b", 0.8)], [hit("b", 0.8), hit("c", 0.1)], 2)
     assert [(found.rank, found.id, found.score) for found in fused] == [(1, "b", 0.8), (2, "a", 0.9)]
+
+
+def test_a_document_that_two_collections_hold_appears_once():
+    def hit(id_, collection):
+        return Hit(9, 0.5, id_, "t", "fi", collection, {})
+
+    fused = fuse([hit("a", "x")], [hit("a", "y"), hit("b", "x"), hit("a", "x"), hit("b", "y")], 5)
+    assert [(found.rank, found.id, found.collection) for found in fused] == [(1, "a", "x"), (2, "b", "x")]

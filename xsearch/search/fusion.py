@@ -22,7 +22,12 @@ def reciprocal_rank_fusion(rankings: Sequence[Sequence[Item]]) -> list[Item]:
 
 
 def fuse(dense: Sequence[Hit], by_words: Sequence[Hit], k: int) -> tuple[Hit, ...]:
-    """The k best hits of both lists together. Scores stay cosines, so they need not fall from rank to rank."""
-    found = {(hit.collection, hit.id): hit for hit in (*by_words, *dense)}
-    order = reciprocal_rank_fusion([[(hit.collection, hit.id) for hit in hits] for hits in (dense, by_words)])
+    """The k best hits of both lists together. Scores stay cosines, so they need not fall from rank to rank.
+
+    A document with the same id and text in several collections is one, as in each of the lists by itself.
+    """
+    found = {(hit.id, hit.text): hit for hit in (*reversed(by_words), *reversed(dense))}
+    order = reciprocal_rank_fusion(
+        [list(dict.fromkeys((hit.id, hit.text) for hit in hits)) for hits in (dense, by_words)]
+    )
     return tuple(replace(found[item], rank=rank) for rank, item in enumerate(order[:k], 1))
