@@ -2,9 +2,11 @@ import pytest
 
 from tests.stored import FakeEncoder, create, put, random_vectors, texts
 from xsearch.collection import Collection, Hit, ModuleRecord
+from xsearch.collection.lookup import find_document
 from xsearch.errors import CollectionError, QueryError
 from xsearch.search import search
 from xsearch.search.several import merge_hits
+from xsearch.search.similar import more_like
 
 
 @pytest.fixture
@@ -34,6 +36,13 @@ def test_a_document_that_two_collections_hold_appears_once(store):
     assert len(hits) == 75
     assert len({hit.id for hit in hits}) == 75
     assert {hit.collection for hit in hits if 25 <= int(hit.id[1:]) < 50} == {"a"}
+
+
+def test_documents_like_one_are_others_whichever_collection_it_was_found_in(store):
+    for collection in store:
+        like = more_like(find_document(collection, "d30"), store, k=100)
+        assert len(like.hits) == 74
+        assert "d30" not in {hit.id for hit in like.hits}
 
 
 def test_the_order_of_the_collections_does_not_matter(store):

@@ -33,7 +33,8 @@ def more_like(
     ]
     started = time.perf_counter()
     hits = merge_hits([answer.hits[0] for answer in answers], k + 1)
-    others = [hit for hit in hits if (hit.collection, hit.id) != (document.collection, document.id)]
+    # of copies in several collections one is left, which need not be the one that was asked about
+    others = [hit for hit in hits if (hit.id, hit.text) != (document.id, document.text)]
     timings = Timings(
         encode=0.0,
         search=sum(answer.search_seconds for answer in answers),
