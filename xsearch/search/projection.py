@@ -22,14 +22,15 @@ SAMPLE = 2_000
 
 _COMPONENTS, _ITERATIONS = 50, 500
 _ANCHORS = 5
+_NAMED_ALIKE = {"collection": "metadata_collection"}
 
 
 @dataclass(frozen=True)
 class Projection:
     """Documents and their places: `points` is (n, 2) float32. `total` documents stand behind this sample.
 
-    `documents` has a row for each point: id, lang, text, collection and the metadata columns. `vectors` (n, d)
-    float32 are what was projected.
+    `documents` has a row for each point: id, lang, text, collection and the metadata columns (one called collection
+    comes as metadata_collection). `vectors` (n, d) float32 are what was projected.
     """
 
     points: NDArray[np.float32]
@@ -91,7 +92,9 @@ def _taken(
             flat = table[column].combine_chunks().flatten().to_numpy(zero_copy_only=False)
             vectors.append(np.asarray(flat, np.float32).reshape(len(table), -1))
             name = pa.array([collection.name] * len(table), pa.string())
-            tables.append(table.drop_columns([column]).append_column("collection", name))
+            own = table.drop_columns([column])
+            own = own.rename_columns([_NAMED_ALIKE.get(field, field) for field in own.column_names])
+            tables.append(own.append_column("collection", name))
     return pa.concat_tables(tables, promote_options="permissive"), np.concatenate(vectors)
 
 
