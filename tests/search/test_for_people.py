@@ -147,6 +147,11 @@ class TestSentences:
     def test_they_are_found_where_they_stand(self, text, found):
         assert [text[start:end] for start, end in sentences(text)] == found
 
+    def test_a_hit_in_a_language_without_a_module_has_none(self):
+        hits = [hit("A house. The dog ran.", lang="hu"), hit("A house. The dog ran.", lang="en")]
+        places = best_sentences("The dog ran.", hits, query_lang="en")
+        assert (places[0], places[1]) == (None, (9, 21))
+
     def test_the_best_one_is_that_which_says_the_same(self):
         hits = [hit("Bread and milk. The dog ran to the river. It is old."), hit("Only one sentence.")]
         places = best_sentences("the dog ran to the river.", hits, query_lang="en")

@@ -4,10 +4,9 @@ import re
 from collections import defaultdict
 from collections.abc import Sequence
 
-import numpy as np
-
 from xsearch.collection import Hit
 from xsearch.collection.encoding import EncoderFor, installed_encoder
+from xsearch.errors import LanguageError
 
 MOST_SENTENCES = 40
 """Of a longer text only so many sentences are looked at, from its start on."""
@@ -49,16 +48,17 @@ def best_sentences(
     if not by_language:
         return [None] * len(hits)
     vector = encoder_for(query_lang).encode([query], space="shared")[0]
-    scores = [np.zeros(len(found), np.float32) for found in places]
+    best: dict[int, tuple[int, int]] = {}
     for lang, chosen in by_language.items():
+        try:
+            encoder = encoder_for(lang)
+        except LanguageError:
+            continue
         texts = []
         for which, sentence in chosen:
             start, end = places[which][sentence]
             texts.append(hits[which].text[start : min(end, start + _LONGEST)])
-        for (which, sentence), score in zip(
-            chosen, encoder_for(lang).encode(texts, space="shared") @ vector, strict=True
-        ):
-            scores[which][sentence] = score
-    return [
-        found[int(scores[which].argmax())] if len(found) > 1 else None for which, found in enumerate(places)
-    ]
+        scores = (encoder.encode(texts, space="shared") @ vector).tolist()
+        for (which, sentence), _ in sorted(zip(chosen, scores, strict=True), key=lambda pair: -pair[1]):
+            best.setdefault(which, places[which][sentence])
+    return [best.get(which) for which in range(len(hits))]
