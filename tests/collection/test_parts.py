@@ -235,9 +235,19 @@ def test_recall_is_measured_again_and_a_drop_is_noticed(tmp_path):
         collection.measure_recall("native")
 
 
+def test_copies_of_a_text_do_not_count_as_missed(tmp_path):
+    collection = create(tmp_path / "c", settings=IndexSettings("HNSW32,SQ8"))
+    ids = [str(number) for number in range(600)]
+    vectors = np.repeat(random_vectors(20), 30, axis=0)
+    collection.add(ids, ["t"] * 600, lang="fi", vectors={"shared": vectors})
+    assert collection.measure_recall().now == 1
+
+
 def test_recall_of_a_collection_without_an_index_is_perfect(tmp_path):
     collection = create(tmp_path / "c")
     assert collection.measure_recall().now == 1
-    add(collection, 0, 50)
+    add(collection, 0, 1)
+    assert collection.measure_recall().now == 1
+    add(collection, 1, 50)
     assert collection.measure_recall().now == 1
     assert collection.measure_recall().built == 1

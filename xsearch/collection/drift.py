@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from xsearch.collection.ranking import rank, rank_exactly
+from xsearch.collection.ranking import Ranking, rank, rank_exactly
 from xsearch.collection.snapshot import Snapshot
 from xsearch.collection.vectors import widen
 
@@ -53,16 +53,19 @@ def measure_recall(snapshot: Snapshot, space: str, probes: int = 100) -> Recall:
     queries = widen(snapshot.vectors(space, *snapshot.place(chosen)))
     found = rank(snapshot, space, queries, _K + 1)
     true = rank_exactly(snapshot, space, queries, _K + 1)
-    shares = [
-        # every probe finds itself, which says nothing
-        (len(np.intersect1d(a.keys, b.keys)) - 1) / max(len(b.keys) - 1, 1)
-        for a, b in zip(found, true, strict=True)
-    ]
+    shares = [_share(a, b) for a, b in zip(found, true, strict=True)]
     parts = snapshot.manifest.parts
     exact = snapshot.rows_from(snapshot.manifest.covered)
     weights = [(part.rows, part.indexes[space].recall_at_10) for part in parts] + [(exact, 1.0)]
     built = sum(rows * recall for rows, recall in weights) / max(sum(rows for rows, _ in weights), 1)
     return Recall(space, len(chosen), float(np.mean(shares)) if shares else 1.0, built)
+
+
+def _share(found: Ranking, true: Ranking) -> float:
+    """How much of what exact search found is found. By scores: of copies of one text any will do."""
+    others = len(true.keys) - 1  # every probe finds itself, which says nothing
+    near = int(np.count_nonzero(found.scores >= true.scores[-1])) - 1
+    return near / others if others else 1.0
 
 
 def _sample(snapshot: Snapshot, probes: int) -> NDArray[np.int64]:
