@@ -76,6 +76,13 @@ def test_an_index_type_that_needs_more_vectors_waits_for_them(tmp_path):
     assert collection.info().index == "IVF8,SQ8"
 
 
+def test_an_index_over_fewer_documents_than_ten_is_not_blamed_for_it(tmp_path):
+    collection = create(tmp_path / "c", settings=IndexSettings("Flat"))
+    add(collection, 0, 5)
+    assert collection.info().parts[0].index.recall_at_10 == 1
+    assert collection.info().advice == ()
+
+
 def test_later_documents_are_found_before_and_after_they_are_indexed(tmp_path):
     collection = create(tmp_path / "c")
     add(collection, 0, 1000)

@@ -51,17 +51,19 @@ class Neighbours:
         self._seen += len(block)
 
     def recall(self, found: NDArray[np.int64]) -> float:
-        """The share of the true neighbours among (p, n) candidate positions: the recall@10 after re-ranking them.
+        """The share of the true neighbours (ten, or all that were seen) among (p, n) candidate positions: the recall@10
+        after re-ranking them.
 
         Where the next best is as near as the last of them, as among many copies of one text, any would have done;
         such probes say nothing about an index and are left out, unless all are such.
         """
         order = np.argsort(-self._scores, axis=1, kind="stable")
         scores = np.take_along_axis(self._scores, order, axis=1)
-        true = np.take_along_axis(self._positions, order, axis=1)[:, :K]
-        clear = np.flatnonzero(scores[:, K - 1] - scores[:, K] > _SAME)
+        k = max(min(K, self._seen), 1)
+        true = np.take_along_axis(self._positions, order, axis=1)[:, :k]
+        clear = np.flatnonzero(scores[:, k - 1] > scores[:, k] + _SAME)
         chosen = clear if len(clear) else np.arange(len(true))
-        return sum(len(np.intersect1d(true[row], found[row])) for row in chosen) / max(K * len(chosen), 1)
+        return sum(len(np.intersect1d(true[row], found[row])) for row in chosen) / max(k * len(chosen), 1)
 
 
 def tune(index: Any, neighbours: Neighbours, wanted: float) -> Tuning:
