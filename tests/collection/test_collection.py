@@ -282,6 +282,12 @@ def test_compacting_changes_no_answer_and_frees_room(news):
     assert news.verify().ok
 
 
+def test_info_counts_no_deleted_document_among_those_searched_exactly(news):
+    news.delete(where="year < 2020")
+    info = news.info()
+    assert (info.documents, info.exact, info.deleted) == (20, 20, 80)
+
+
 def test_documents_streams_vectors_too(news):
     news.delete(ids=["d0"])
     batches = list(news.documents(vectors=["shared"], batch_rows=30))

@@ -55,7 +55,7 @@ def describe(name: str, snapshot: Snapshot) -> Info:
         for lang, count in segment.languages.items():
             languages[lang] = languages.get(lang, 0) + count
     held = sum(segment.rows for segment in manifest.segments)
-    tail = sum(int((segment.keys >= manifest.covered).sum()) for segment in snapshot.segments)
+    tail = snapshot.rows_from(manifest.covered)
     parts = tuple(
         PartInfo(space, part.rows, index) for part in manifest.parts for space, index in part.indexes.items()
     )
