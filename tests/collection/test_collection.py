@@ -288,6 +288,20 @@ def test_info_counts_no_deleted_document_among_those_searched_exactly(news):
     assert (info.documents, info.exact, info.deleted) == (20, 20, 80)
 
 
+def test_documents_have_one_schema_although_columns_came_later_and_lose_none(empty):
+    vectors = {"shared": random_vectors(1)}
+    empty.add(["a"], ["t"], lang="fi", vectors=vectors)
+    metadata = pa.table({"id": ["own"], "metadata_id": ["other"], "tags": [["x"]], "vector_shared": [1]})
+    empty.add(["b"], ["t"], lang="fi", vectors=vectors, metadata=metadata)
+    table = pa.Table.from_batches(empty.documents(vectors=("shared",)))
+    rows = table.drop_columns(["vector_shared"]).to_pylist()
+    extra = {"metadata_id": "own", "metadata_metadata_id": "other", "tags": ["x"], "metadata_vector_shared": 1}
+    assert rows == [
+        {"id": "a", "lang": "fi", "text": "t"} | dict.fromkeys(extra),
+        {"id": "b", "lang": "fi", "text": "t"} | extra,
+    ]
+
+
 def test_documents_streams_vectors_too(news):
     news.delete(ids=["d0"])
     batches = list(news.documents(vectors=["shared"], batch_rows=30))

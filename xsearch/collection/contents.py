@@ -42,26 +42,40 @@ def live_rows(snapshot: Snapshot, segments: Sequence[Segment], batch_rows: int) 
 
 
 def stream(snapshot: Snapshot, spaces: Sequence[str], batch_rows: int) -> Iterator["pa.RecordBatch"]:
-    """See `Collection.documents`; a metadata column called id, lang or text comes as `metadata_id` and so on."""
+    """See `Collection.documents`; a metadata column called id, lang or text comes as `metadata_id` and so on.
+
+    All batches have one schema.
+    """
     import pyarrow as pa
 
     manifest = snapshot.manifest
     for space in spaces:
         if space not in manifest.spaces:
             raise QueryError(f"the {space} space is not indexed here, only {', '.join(manifest.spaces)}")
-    names = [column.name for column in manifest.columns]
+    titles = _titles([column.name for column in manifest.columns], spaces)
+    types = {field.name: field.type for one in snapshot.segments for field in one.parquet().schema_arrow}
     for live in live_rows(snapshot, snapshot.segments, batch_rows):
         table = live.table
         columns = {"id": table[ID], "lang": table[LANG], "text": table[TEXT]}
-        columns |= {
-            f"metadata_{name}" if name in columns else name: table[name]
-            if name in table.column_names
-            else pa.nulls(len(table))
-            for name in names
-        }
+        for name, title in titles.items():
+            held = name in table.column_names
+            columns[title] = table[name] if held else pa.nulls(len(table), types.get(name))
         for space in spaces:
             vectors = live.segment.vectors[space][live.rows]
             columns[f"vector_{space}"] = pa.FixedSizeListArray.from_arrays(
                 pa.array(vectors.ravel(), pa.float16()), manifest.dimension
             )
         yield from pa.table(columns).combine_chunks().to_batches()
+
+
+def _titles(names: Sequence[str], spaces: Sequence[str]) -> dict[str, str]:
+    """What the metadata columns are called beside ours; no two the same."""
+    taken = {"id", "lang", "text", *(f"vector_{space}" for space in spaces)}
+    titles = {}
+    for name in names:
+        title = name
+        while title in taken:
+            title = f"metadata_{title}"
+        taken.add(title)
+        titles[name] = title
+    return titles
