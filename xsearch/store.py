@@ -9,6 +9,9 @@ from pathlib import Path
 from xsearch.errors import CollectionError
 
 _NAME = re.compile(r"\w[\w.-]{0,99}")
+_MOST_BYTES = 221
+"""File systems allow 255; while a collection is made or dropped, its folder's name is 34 longer."""
+
 _MANIFEST = "manifest.json"
 
 
@@ -18,10 +21,10 @@ def collection_path(store: Path, name: str) -> Path:
     Raises:
         CollectionError: the name has characters or a length that no collection name has.
     """
-    if not _NAME.fullmatch(name):
+    if not _is_name(name):
         raise CollectionError(
             f"{name[:60]!r} is no collection name; expected letters, digits, '_', '-' and '.', "
-            "starting with a letter or digit, at most 100"
+            f"starting with a letter or digit, at most 100, and {_MOST_BYTES} bytes"
         )
     return store / name
 
@@ -36,7 +39,8 @@ def name_for(corpus: Sequence[str]) -> str:
         raise CollectionError("the corpus has several paths; name the collection with -c")
     path = Path(corpus[0]).resolve()
     name = re.sub(r"[^\w.-]+", "-", path.name if path.is_dir() else path.stem).strip("-.")[:100]
-    if not _NAME.fullmatch(name):
+    name = name.encode()[:_MOST_BYTES].decode(errors="ignore")
+    if not _is_name(name):
         raise CollectionError(f"no collection name can be made of {corpus[0]!r}; give one with -c")
     return name
 
@@ -46,7 +50,7 @@ def collection_names(store: Path) -> list[str]:
     if not store.is_dir():
         return []
     return sorted(
-        folder.name for folder in store.iterdir() if (folder / _MANIFEST).is_file() and _named(folder)
+        folder.name for folder in store.iterdir() if (folder / _MANIFEST).is_file() and _is_name(folder.name)
     )
 
 
@@ -63,5 +67,5 @@ def existing_path(store: Path, name: str) -> Path:
     return path
 
 
-def _named(folder: Path) -> bool:
-    return _NAME.fullmatch(folder.name) is not None
+def _is_name(name: str) -> bool:
+    return _NAME.fullmatch(name) is not None and len(name.encode()) <= _MOST_BYTES
