@@ -101,6 +101,13 @@ def test_a_port_that_is_taken_is_one_line(store, run):
     assert result.stderr.count("\n") == 1
 
 
+def test_a_host_that_is_no_name_is_one_line(store, run):
+    result = run("serve", "--host", "a..b", "--port", "0")
+    assert result.exit_code == 1
+    assert "cannot listen on a..b" in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
 def test_without_the_extra_the_error_says_what_to_install(run, monkeypatch):
     monkeypatch.setattr("xsearch.cli.serve.find_spec", lambda name: None)
     result = run("serve")

@@ -80,8 +80,9 @@ def _listen(address: Address) -> socket.socket:
         # not; without it an answer's body waits 40 ms for the acknowledgement of its headers.
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return listener
-    except OSError as error:
+    except (OSError, UnicodeError) as error:  # the latter for a host that no name server could be asked for
+        reason = getattr(error, "strerror", None) or error
         raise ServerError(
-            f"cannot listen on {address.host}:{address.port}: {error.strerror or error}; "
+            f"cannot listen on {address.host}:{address.port}: {reason}; "
             "choose another --host or --port"
         ) from error
