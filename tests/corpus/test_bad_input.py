@@ -219,6 +219,17 @@ def test_a_line_without_end_is_refused_before_it_fills_the_memory(tmp_path, monk
     refused(tmp_path / "a.jsonl", "line 2 is longer than 1 MB")
 
 
+@pytest.mark.parametrize("end", ["", "\n"])
+def test_an_open_quote_near_the_end_of_a_csv_does_not_swallow_the_rest(tmp_path, end):
+    (tmp_path / "a.csv").write_text('id,text\n1,x\n2,"y\n3,z' + end)
+    refused(tmp_path / "a.csv", "row 2: a quote is never closed.*closed quotes")
+
+
+def test_a_csv_with_the_line_ends_of_old_macs(tmp_path):
+    (tmp_path / "a.csv").write_bytes(b"id,text\r1,x\r2,y\r")
+    refused(tmp_path / "a.csv", "header: new-line character.*one kind of line end")
+
+
 def test_an_open_quote_in_a_csv_is_refused_before_it_fills_the_memory(tmp_path, monkeypatch):
     monkeypatch.setattr("xsearch.corpus.delimited.MAX_ROW_BYTES", 1 << 20)
     (tmp_path / "a.csv").write_text('id,text\n1,"x\n' + "2,y\n" * (1 << 19))

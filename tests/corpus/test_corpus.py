@@ -174,6 +174,16 @@ def test_csv_cells_are_typed_by_all_of_their_values(tmp_path):
     ]
 
 
+def test_a_csv_header_may_span_lines_and_stand_below_blank_ones(tmp_path):
+    (tmp_path / "c.csv").write_text('\nid,"the\nyear",text\n1,2020,a\n')
+    assert documents(Corpus.open(tmp_path / "c.csv")) == [{"id": "1", "text": "a", "the\nyear": 2020}]
+
+
+def test_the_cells_of_a_tsv_file_are_parted_by_tabs_alone(tmp_path):
+    (tmp_path / "c.tsv").write_text("text\na, b; c|d\n")
+    assert documents(Corpus.open(tmp_path / "c.tsv")) == [{"id": "c:1", "text": "a, b; c|d"}]
+
+
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
 def test_csv_delimiters_are_told_by_the_header(tmp_path, delimiter):
     rows = [["id", "text"], ["1", '"a, b; c|d"']]

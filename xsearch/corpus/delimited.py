@@ -68,17 +68,24 @@ class DelimitedSource:
 
     @cached_property
     def _header(self) -> list[str]:
-        line = next(self._lines(), "")
-        candidates = [_split(line, delimiter) for delimiter in _DELIMITERS]
-        header = max(candidates, key=len)
+        header = self._first_record(self._delimiter)
         if not any(header):
             raise CorpusError(f"{self.path} is empty; expected a header line with column names")
         return header
 
     @cached_property
     def _delimiter(self) -> str:
-        line = next(self._lines(), "")
-        return max(_DELIMITERS, key=lambda delimiter: len(_split(line, delimiter)))
+        if self.path.suffix.lower() == ".tsv":
+            return "\t"
+        return max(_DELIMITERS, key=lambda delimiter: len(self._first_record(delimiter)))
+
+    def _first_record(self, delimiter: str) -> list[str]:
+        """What the header names if this separates its cells, which may span lines."""
+        records = csv.reader(self._lines(), delimiter=delimiter)
+        try:
+            return [name.strip() for name in next(filter(None, records), [])]
+        except csv.Error as error:
+            raise self._unreadable(0, str(error)) from error
 
     def _chunks(self, columns: Columns, size: int) -> Iterator[tuple[pa.Table, Rows]]:
         numbers: list[int] = []
@@ -116,19 +123,35 @@ class DelimitedSource:
 
     def _records(self) -> Iterator[tuple[int, list[str]]]:
         """Row number and cells of each row after the header, blank lines passed over."""
-        reader = csv.reader(self._lines(), delimiter=self._delimiter)
-        number = 0
+        lines: list[str] = []  # of the row that is being read, and then of the last one
+        last: list[str] = []
+
+        def noted() -> Iterator[str]:
+            for line in self._lines():
+                lines.append(line)
+                yield line
+
+        number = -1
         try:
-            next(reader, None)
-            for record in reader:
+            for record in csv.reader(noted(), delimiter=self._delimiter):
                 if record:
                     number += 1
-                    yield number, record
+                    if number:
+                        yield number, record
+                last = [*lines]
+                lines.clear()
         except csv.Error as error:
-            raise CorpusError(
-                f"{self.path}, row {number + 1}: {error}; expected cells of at most "
-                f"{MAX_ROW_BYTES >> 20} MB, closed quotes and one kind of line end"
-            ) from error
+            raise self._unreadable(number + 1, str(error)) from error
+        # Within a quote that nothing closes, one more quote is still of the same row; after a sound row, of another.
+        if last and len(list(csv.reader([*last, '"'], delimiter=self._delimiter))) == 1:
+            raise self._unreadable(number, "a quote is never closed, so the rest of the file is one cell")
+
+    def _unreadable(self, number: int, reason: str) -> CorpusError:
+        where = f"row {number}" if number > 0 else "header"
+        return CorpusError(
+            f"{self.path}, {where}: {reason}; expected cells of at most {MAX_ROW_BYTES >> 20} MB, closed quotes "
+            "and one kind of line end"
+        )
 
     def _lines(self) -> Iterator[str]:
         csv.field_size_limit(MAX_ROW_BYTES)
@@ -137,7 +160,3 @@ class DelimitedSource:
                 yield line.decode("utf-8")
             except UnicodeDecodeError as error:
                 raise CorpusError(f"{self.path}, line {number}: {not_utf8(error)}") from error
-
-
-def _split(line: str, delimiter: str) -> list[str]:
-    return [name.strip() for name in next(csv.reader([line], delimiter=delimiter), [])]
