@@ -174,6 +174,21 @@ def test_csv_cells_are_typed_by_all_of_their_values(tmp_path):
     ]
 
 
+@pytest.mark.parametrize(
+    ("cells", "kept"),
+    [
+        (["1234567890123456789", "2"], [1234567890123456789, 2]),
+        (["1234567890123456789", "0.5"], ["1234567890123456789", "0.5"]),
+        (["12345678901234567890", "2"], ["12345678901234567890", "2"]),
+        (["0000-01-01", "2020-01-01"], ["0000-01-01", "2020-01-01"]),
+        (["0000-01-01T00:00", "2020-01-01 10:00"], ["0000-01-01T00:00", "2020-01-01 10:00"]),
+    ],
+)
+def test_csv_cells_come_back_as_they_were(tmp_path, cells, kept):
+    (tmp_path / "c.csv").write_text("text,x\n" + "".join(f"t,{cell}\n" for cell in cells))
+    assert [document["x"] for document in documents(Corpus.open(tmp_path / "c.csv"))] == kept
+
+
 def test_a_csv_header_may_span_lines_and_stand_below_blank_ones(tmp_path):
     (tmp_path / "c.csv").write_text('\nid,"the\nyear",text\n1,2020,a\n')
     assert documents(Corpus.open(tmp_path / "c.csv")) == [{"id": "1", "text": "a", "the\nyear": 2020}]

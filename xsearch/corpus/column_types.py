@@ -16,12 +16,14 @@ import pyarrow.compute as pc
 
 from xsearch.errors import CorpusError
 
+# Python's dates have no year 0, and a float keeps 15 digits: an identifier of 20 is text, or it would be another one.
+_DATE = r"(000[1-9]|00[1-9][0-9]|0[1-9][0-9]{2}|[1-9][0-9]{3})-[0-9]{2}-[0-9]{2}"
 _CELL_PATTERNS: tuple[tuple[pa.DataType, str], ...] = (
-    (pa.int64(), r"^-?(0|[1-9][0-9]{0,17})$"),
-    (pa.float64(), r"^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]{1,3})?$"),
+    (pa.int64(), r"^-?(0|[1-9][0-9]{0,18})$"),
+    (pa.float64(), r"^-?(0|[1-9][0-9]{0,14})(\.[0-9]+)?([eE][+-]?[0-9]{1,3})?$"),
     (pa.bool_(), r"^(true|false|True|False|TRUE|FALSE)$"),
-    (pa.date32(), r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"),
-    (pa.timestamp("us"), r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?$"),
+    (pa.date32(), f"^{_DATE}$"),
+    (pa.timestamp("us"), f"^{_DATE}[T ][0-9]{{2}}:[0-9]{{2}}(:[0-9]{{2}}(\\.[0-9]{{1,6}})?)?$"),
 )
 
 
@@ -132,7 +134,7 @@ def _follows(cells: pa.Array, pattern: str, kind: pa.DataType) -> bool:
         return False
     try:
         cells.cast(kind)
-    except pa.ArrowInvalid:  # 31 February
+    except pa.ArrowInvalid:  # 31 February, or more than 64 bits
         return False
     return True
 
