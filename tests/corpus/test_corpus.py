@@ -189,6 +189,13 @@ def test_csv_cells_come_back_as_they_were(tmp_path, cells, kept):
     assert [document["x"] for document in documents(Corpus.open(tmp_path / "c.csv"))] == kept
 
 
+@pytest.mark.parametrize("name", ["p.csv", "p.parquet"])
+def test_the_index_that_pandas_writes_is_no_metadata(tmp_path, name):
+    frame = pd.DataFrame({"review": ["good", "bad"]}, index=["x", "y"])
+    frame.to_csv(tmp_path / name) if name.endswith("csv") else frame.to_parquet(tmp_path / name)
+    assert documents(Corpus.open(tmp_path / name))[0] == {"id": "p:1", "text": "good"}
+
+
 def test_a_csv_header_may_span_lines_and_stand_below_blank_ones(tmp_path):
     (tmp_path / "c.csv").write_text('\nid,"the\nyear",text\n1,2020,a\n')
     assert documents(Corpus.open(tmp_path / "c.csv")) == [{"id": "1", "text": "a", "the\nyear": 2020}]

@@ -10,7 +10,7 @@ from xsearch.errors import CorpusError
 TEXT_NAMES = ("text", "content", "contents", "body", "passage", "sentence", "document")
 ID_NAMES = ("id", "_id", "doc_id", "docid", "document_id")
 
-_PANDAS_INDEX = "__index_level_0__"
+_PANDAS_INDEX = ("__index_level_0__", "")  # in Parquet, in CSV
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Columns:
 
     def is_metadata(self, name: str) -> bool:
         """Whether a column is kept as metadata: it has no role, and pandas did not add it on its own."""
-        return name not in self.roles and name != _PANDAS_INDEX
+        return name not in self.roles and name not in _PANDAS_INDEX
 
 
 def choose_columns(
@@ -55,7 +55,7 @@ def choose_columns(
     id = id or _by_name(present, ID_NAMES, taken=(text, lang))
     text = text or _by_name([name for name in present if present[name]], TEXT_NAMES, taken=(id, lang))
     if text is None:
-        strings = [name for name in present if present[name] and name not in (id, lang)]
+        strings = [name for name in present if present[name] and name not in (id, lang, *_PANDAS_INDEX)]
         if len(strings) != 1:
             raise CorpusError(
                 f"cannot tell the text column of {where}; name it with --text-column: {listed(present)}"
