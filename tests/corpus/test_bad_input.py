@@ -259,3 +259,20 @@ def test_seen_ids_finds_repeats_over_many_runs():
     for start in range(0, 5000, 7):
         assert seen.repeats([str(i) for i in range(start, start + 7)]) == set()
     assert seen.repeats(["6000", "13", "6000", "4999"]) == {1, 2, 3}
+
+
+def test_lists_of_long_integers_beside_lists_of_fractions(tmp_path):
+    one = lines(tmp_path / "1.jsonl", {"text": "x", "n": [2**53 + 1]})
+    other = lines(tmp_path / "2.jsonl", {"text": "y", "n": [0.5]})
+    with pytest.raises(CorpusError, match=r"column 'n' cannot be read as list<.*double> throughout"):
+        list(Corpus.open([one, other]).batches())
+
+
+@pytest.mark.parametrize("role", ["id_column", "lang_column"])
+def test_a_time_that_is_no_date_of_ours_as_an_id_or_a_language(tmp_path, role):
+    path = parquet(tmp_path / "a.parquet", text=["x"], when=pa.array([2**62], pa.timestamp("us")))
+    refused(path, "column 'when' cannot be read.*out of range", **{role: "when"})
+
+
+def test_an_empty_name_is_not_the_working_directory():
+    refused([""], "an empty name is no corpus")

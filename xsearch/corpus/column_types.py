@@ -88,29 +88,42 @@ def join_schemas(schemas: Iterable[pa.Schema]) -> pa.Schema:
     return pa.schema(list(joined.items()))
 
 
-def json_array(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
-    """JSON values as a column of this type; for text, anything but strings is written as JSON."""
+def json_array(values: Sequence[Any], kind: pa.DataType, name: str) -> pa.Array:
+    """JSON values as a column of this type; for text, anything but strings is written as JSON.
+
+    Raises:
+        CorpusError: the values do not fit, which a type found by ``join_types`` excludes for most types.
+    """
     if kind == pa.string():
         values = [value if value is None or isinstance(value, str) else _json_text(value) for value in values]
     elif kind == pa.float64():
         values = [None if value is None else float(value) for value in values]
-    return pa.array(values, type=kind)
+    try:
+        return pa.array(values, type=kind)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError) as error:  # lists of long integers and of fractions
+        raise _misfit(name, kind, error) from error
 
 
 def cast_array(column: pa.Array, kind: pa.DataType, name: str) -> pa.Array:
     """A column of one file as the type that it has in the whole corpus.
 
     Raises:
-        CorpusError: the values do not fit, which a type found by ``join_schemas`` excludes for most types.
+        CorpusError: as ``json_array``.
     """
     if column.type == kind:
         return column
     try:
         return column.cast(kind)
     except pa.ArrowNotImplementedError:
-        return json_array(column.to_pylist(), kind)
+        return json_array(column.to_pylist(), kind, name)
     except pa.ArrowInvalid as error:
-        raise CorpusError(f"column {name!r} cannot be read as {kind} in every file: {error}") from error
+        raise _misfit(name, kind, error) from error
+
+
+def _misfit(name: str, kind: pa.DataType, error: Exception) -> CorpusError:
+    return CorpusError(
+        f"column {name!r} cannot be read as {kind} throughout: {error}; write its values alike, or leave it out"
+    )
 
 
 def _json_type(values: Sequence[Any]) -> pa.DataType:

@@ -25,6 +25,8 @@ def find_files(paths: Sequence[str | Path]) -> tuple[Path, ...]:
     """
     if not paths:
         raise CorpusError("no corpus given; name a Parquet, JSONL or CSV file, a directory or a glob")
+    if not all(map(str, paths)):  # Path("") is the working directory
+        raise CorpusError("an empty name is no corpus; name a file, or '.' for the working directory")
     found: dict[Path, None] = {}
     for path in paths:
         found.update(dict.fromkeys(_expand(Path(path))))

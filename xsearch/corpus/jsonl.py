@@ -69,7 +69,7 @@ class JsonlSource:
     def rows(self, columns: Columns, schema: pa.Schema, size: int) -> Iterator[Rows]:
         """The rows in chunks of at most ``size``."""
         for records, rows in self._chunks(columns, size):
-            arrays = [json_array([record.get(c.name) for record in records], c.type) for c in schema]
+            arrays = [json_array([record.get(c.name) for record in records], c.type, c.name) for c in schema]
             metadata = pa.Table.from_arrays(arrays, schema=schema) if arrays else rows.metadata
             yield Rows(rows.numbers, rows.texts, rows.ids, rows.langs, metadata, rows.broken)
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -67,13 +68,22 @@ class ParquetSource:
                 _check_unicode(self.path, batch, number)
                 yield Rows(
                     numbers=list(range(number + 1, number + 1 + batch.num_rows)),
-                    texts=batch.column(columns.text).to_pylist(),
-                    ids=None if columns.id is None else batch.column(columns.id).to_pylist(),
-                    langs=None if columns.lang is None else batch.column(columns.lang).to_pylist(),
+                    texts=self._values(batch, columns.text),
+                    ids=None if columns.id is None else self._values(batch, columns.id),
+                    langs=None if columns.lang is None else self._values(batch, columns.lang),
                     metadata=_metadata(batch, schema),
                     broken=[],
                 )
                 number += batch.num_rows
+
+    def _values(self, batch: pa.RecordBatch, name: str) -> list[Any]:
+        try:
+            values: list[Any] = batch.column(name).to_pylist()
+        except (ValueError, OverflowError) as error:  # a time that Python has none for
+            raise CorpusError(
+                f"{self.path}: column {name!r} cannot be read ({error}); expected strings or whole numbers"
+            ) from error
+        return values
 
     @contextlib.contextmanager
     def _reading(self) -> Iterator[None]:
