@@ -1,11 +1,15 @@
 import datetime
 import json
 
+import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from xsearch.collection.documents import DocumentsWriter
 from xsearch.collection.values import dumps, loads
+from xsearch.errors import CollectionError
 
 leaves = (
     st.none()
@@ -44,3 +48,14 @@ def test_values_come_back_equal_and_of_the_same_type(values):
 def test_lines_that_dumps_does_not_write_are_refused(line):
     with pytest.raises((ValueError, json.JSONDecodeError)):
         loads(line)
+
+
+@pytest.mark.parametrize(
+    "values", [pa.array([10**7], pa.date32()), pa.array([0], pa.timestamp("us", "Nowhere/Land"))]
+)
+def test_values_that_python_has_no_form_for_are_refused(tmp_path, values):
+    table = pa.table({"when": values})
+    writer = DocumentsWriter(tmp_path, table.schema)
+    with pytest.raises(CollectionError, match="column 'when' has values that cannot be stored"):
+        writer.append(np.array([1]), ["a"], ["text"], ["en"], table)
+    writer.abandon()

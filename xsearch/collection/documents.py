@@ -165,7 +165,7 @@ def encode_text(id_: str, text: str) -> bytes:
 
 def _record_lines(ids: Sequence[str], langs: Sequence[str], metadata: "pa.Table") -> list[bytes]:
     """The line of `records.jsonl` for each document."""
-    columns = [column.to_pylist() for column in metadata.columns]
+    columns = [_python_values(metadata, name) for name in metadata.column_names]
     return [values.dumps(list(row)) + b"\n" for row in zip(ids, langs, *columns, strict=True)]
 
 
@@ -178,6 +178,17 @@ def _leaf_paths(schema: "pa.Schema") -> list[str]:
     pq.write_table(schema.empty_table(), sink)
     parquet = pq.read_metadata(pa.BufferReader(sink.getvalue())).schema
     return [parquet.column(i).path for i in range(len(parquet))]
+
+
+def _python_values(metadata: "pa.Table", name: str) -> list[Any]:
+    """A column's values. Raises CollectionError for those that Python has no form for, such as the year 30000."""
+    try:
+        found: list[Any] = metadata.column(name).to_pylist()
+    except (ValueError, OverflowError) as error:  # Arrow's own error for a time zone is a ValueError
+        raise CollectionError(
+            f"the metadata column {name!r} has values that cannot be stored ({error}); mend or drop it"
+        ) from error
+    return found
 
 
 class DocumentsReader:
