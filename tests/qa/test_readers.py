@@ -183,3 +183,10 @@ def test_deeply_nested_json_is_refused(tmp_path):
     path.write_text('{"question": ' + "[" * 100_000 + "\n", encoding="utf-8")
     with pytest.raises(EvaluationError, match="row 1: not a JSON object"):
         read(path)
+
+
+def test_a_parquet_date_beyond_those_of_python_is_refused_in_a_sentence(tmp_path):
+    rows = {name: [value] for name, value in GOOD.items()} | {"when": pa.array([10**7], pa.date32())}
+    pq.write_table(pa.table(rows), tmp_path / "q.parquet")
+    with pytest.raises(EvaluationError, match="not a readable Parquet file: date value out of range"):
+        read(tmp_path / "q.parquet")
