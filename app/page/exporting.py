@@ -13,7 +13,7 @@ from page import store
 from page.answers import Request
 from xsearch import SearchResult
 from xsearch.answers import answer_of
-from xsearch.json_lines import json_line
+from xsearch.json_lines import json_line, json_value
 
 
 def as_json(result: SearchResult) -> bytes:
@@ -106,6 +106,4 @@ def _metadata_names(result: SearchResult) -> list[str]:
 
 
 def _cell(value: object) -> object:
-    if isinstance(value, (dict, list, bytes)):
-        return json_line(value)
-    return value.isoformat() if hasattr(value, "isoformat") else value
+    return json_line(value) if isinstance(value, (dict, list)) else json_value(value)

@@ -1,5 +1,6 @@
 import numpy as np
 import pyarrow.parquet as pq
+import pytest
 
 from tests.cli.conftest import ROWS, refusal
 from xsearch.encoder import Encoder
@@ -59,3 +60,9 @@ def test_only_parquet_is_written(run, corpus, tmp_path):
     assert "expected a name ending in .parquet" in refusal(
         run("encode", corpus, "--lang", "fi", "-o", tmp_path / "v.npy")
     )
+
+
+def test_nothing_is_encoded_for_a_file_that_cannot_be_written(run, corpus, tmp_path, monkeypatch):
+    monkeypatch.setattr(Encoder, "encode", lambda *_, **__: pytest.fail("encoded for nothing"))
+    (tmp_path / "v.parquet").mkdir()
+    assert "it is a directory" in refusal(run("encode", corpus, "--lang", "fi", "-o", tmp_path / "v.parquet"))

@@ -115,7 +115,9 @@ def test_an_export_of_nothing_is_an_empty_file(run, news, tmp_path):
 
 def test_an_export_to_an_unknown_format_or_place_leaves_nothing(run, news, tmp_path):
     assert "expected a name ending in .parquet" in refusal(run("export", "news", "-o", tmp_path / "out.xlsx"))
-    assert "No such file" in refusal(run("export", "news", "-o", tmp_path / "none" / "out.csv"))
+    assert "there is no directory" in refusal(run("export", "news", "-o", tmp_path / "none" / "out.csv"))
+    (tmp_path / "folder.csv").mkdir()
+    assert "it is a directory" in refusal(run("export", "news", "-o", tmp_path / "folder.csv"))
     assert not [path for path in tmp_path.iterdir() if path.name.startswith((".out", "out"))]
 
 

@@ -5,10 +5,12 @@ import sys
 from datetime import date
 from decimal import Decimal
 
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from xsearch.cli.output_file import write_documents
 from xsearch.cli.printable import printable
 from xsearch.cli.progress import progress
 from xsearch.cli.table import Column, table
@@ -112,3 +114,9 @@ def test_progress_is_silent_elsewhere(capsys):
     with progress("indexing news", 10) as advance:
         advance(5)
     assert capsys.readouterr().err == ""
+
+
+def test_cells_of_a_csv_file_are_what_json_has_for_them(tmp_path):
+    batch = pa.record_batch({"raw": [b"\xff\x00", None], "x": [float("nan"), 1.5], "flag": [True, None]})
+    write_documents([batch], tmp_path / "out.csv")
+    assert (tmp_path / "out.csv").read_text().split() == ["raw,x,flag", "/wA=,,True", ",1.5,"]

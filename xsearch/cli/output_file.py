@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from xsearch.errors import CorpusError
-from xsearch.json_lines import json_line
+from xsearch.json_lines import json_line, json_value
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -21,7 +21,14 @@ SUFFIXES = (".parquet", ".jsonl", ".csv")
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[IO[bytes]]:
-    """A file that takes the place of ``path`` when the block ends well, and is removed otherwise."""
+    """A file that takes the place of ``path`` when the block ends well, and is removed otherwise.
+
+    Raises:
+        CorpusError: there can be no file of that name.
+    """
+    if path.is_dir() or not path.parent.is_dir():
+        problem = "it is a directory" if path.is_dir() else f"there is no directory {path.parent}"
+        raise CorpusError(f"cannot write {path}: {problem}; name a file in a directory that exists")
     draft = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:
         with draft.open("wb") as file:
@@ -38,16 +45,14 @@ def write_parquet(batches: Iterable[pa.RecordBatch], path: Path, *, empty: pa.Sc
     """
     import pyarrow.parquet as pq
 
-    stream = iter(batches)
-    first = next(stream, None)
     rows = 0
-    with (
-        replacing(path) as file,
-        pq.ParquetWriter(file, first.schema if first else empty, compression="zstd") as writer,
-    ):
-        for batch in chain([first] if first else [], stream):
-            writer.write_batch(batch)
-            rows += batch.num_rows
+    with replacing(path) as file:
+        stream = iter(batches)
+        first = next(stream, None)
+        with pq.ParquetWriter(file, first.schema if first else empty, compression="zstd") as writer:
+            for batch in chain([first] if first else [], stream):
+                writer.write_batch(batch)
+                rows += batch.num_rows
     return rows
 
 
@@ -101,6 +106,5 @@ class _Utf8Lines:
 
 
 def _cell(value: Any) -> Any:
-    if isinstance(value, (dict, list)):
-        return json_line(value)
-    return value.isoformat() if hasattr(value, "isoformat") else value
+    """Bytes, dates and the like as in JSON, where nan is null, so that `xsearch index` finds numbers again."""
+    return json_line(value) if isinstance(value, (dict, list)) else json_value(value)
