@@ -195,3 +195,10 @@ def test_a_cluster_without_ray_is_refused_before_the_corpus_is_read(run, tmp_pat
     message = refusal(run("index", tmp_path / "none.jsonl", "--lang", "fi", "--engine", "ray"))
     assert message == "the ray engine needs Ray; install it with: pip install 'xsearch[distributed]'"
     assert not store.exists()
+
+
+@pytest.mark.parametrize(("option", "value"), [("--recall", "nan"), ("--memory", "9" * 400)])
+def test_numbers_beyond_all_bounds_are_usage_errors(run, corpus, option, value):
+    result = run("index", corpus, "--lang", "fi", option, value)
+    assert result.exit_code == 2
+    assert "expected" in result.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 import click
@@ -25,4 +26,7 @@ class ByteSize(click.ParamType[int]):
                 param,
                 ctx,
             )
-        return int(float(match[1]) * _UNITS[match[2].upper()])
+        size = float(match[1]) * _UNITS[match[2].upper()]
+        if not math.isfinite(size):
+            self.fail("more memory than there is; expected an amount such as 500M or 4G", param, ctx)
+        return int(size)

@@ -11,6 +11,7 @@ import click
 from xsearch.cli.byte_size import ByteSize
 from xsearch.cli.options import DEVICE, ID_COLUMN, LANG_COLUMN, SKIP_INVALID, STORE, TEXT_COLUMN
 from xsearch.cli.printable import notice
+from xsearch.cli.share import Share
 
 if TYPE_CHECKING:
     from xsearch.distributed import RayEngine
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--recall",
-    type=click.FloatRange(0.5, 1.0),
+    type=Share(0.5, 1.0),
     default=0.95,
     show_default=True,
     help="Share of the true ten nearest that the index should find.",
