@@ -118,6 +118,8 @@ def test_a_store_or_device_on_the_command_line_wins_over_the_environment(run, ne
         ("http://127.0.0.1:99999", "is no address of a server"),
         ("http://[::1", "is no address of a server"),
         ("http://", "is no address of a server"),
+        (f"http://{'a' * 64}.example", "is no address of a server"),
+        ("http://127.0.0.1:9/ä", "is no address of a server"),
     ],
 )
 def test_a_variable_that_is_no_address(run, monkeypatch, url, message):

@@ -103,6 +103,8 @@ class RemoteServer:
                 response = self._connection.getresponse()
                 headers = {name.lower(): value for name, value in response.getheaders()}
                 answer = response.read()
+            except UnicodeError:  # a host or a path that cannot be written in a request
+                raise _no_address(self._url) from None
             except HTTPException:
                 raise ServerError(self._stranger()) from None
             except OSError as error:
