@@ -3,6 +3,7 @@
 import pytest
 
 from tests.evaluation.conceptual import ConceptEncoder, foreign
+from xsearch.errors import EvaluationError
 from xsearch.evaluation import Settings
 from xsearch.evaluation.centring import CentredEncoder, fit_means
 from xsearch.evaluation.datasets import Provenance, RetrievalSet
@@ -88,6 +89,8 @@ def test_centring_on_a_pivot_leaves_its_vectors_alone(tmp_path, sentences, write
     write_table(tmp_path / "en-fi.parquet", [{"en": text, "xx": foreign(text)} for text in sentences])
     centred = CentredEncoder(biased, fit_means(biased, tmp_path, {"en", "fi"}), "en")
     plain = biased.encode(sentences, lang="en", space="shared")
+    with pytest.raises(EvaluationError, match="no mean of fr to centre on; expected one of en, fi"):
+        CentredEncoder(biased, fit_means(biased, tmp_path, {"en", "fi"}), "fr")
     assert centred.encode(sentences, lang="en", space="shared") == pytest.approx(plain, abs=1e-6)
     native = centred.encode(["fi:cat"], lang="fi", space="native")
     assert native == pytest.approx(biased.encode(["fi:cat"], lang="fi", space="native"))
@@ -106,3 +109,9 @@ def test_a_limit_measures_fewer_queries_against_fewer_documents(parallel):
     assert scores["en"].count == 2
     assert scores["en"].metrics["recall@100"] == 1
     assert max(count for *_, count in encoder.calls) <= 42
+
+
+def test_a_set_whose_queries_have_no_answer_in_the_corpus_is_refused():
+    data = RetrievalSet({"en": {"q": "cat"}}, {"en": {"d": "dog"}}, {"q": {"lost": 1}}, Provenance((), ""))
+    with pytest.raises(EvaluationError, match="XQuAD en: no query has a relevant document"):
+        list(measure_retrieval(ConceptEncoder(), data, LABEL, SETTINGS, [("en", "en")]))

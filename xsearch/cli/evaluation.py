@@ -16,6 +16,7 @@ from xsearch.cli.evaluation_progress import showing
 from xsearch.cli.evaluation_reports import compare, passages, report
 from xsearch.cli.options import DEVICE
 from xsearch.cli.printable import notice
+from xsearch.cli.share import Share
 from xsearch.json_lines import json_line
 from xsearch.languages import resolve
 
@@ -100,7 +101,7 @@ def evaluate() -> None:
 )
 @click.option(
     "--bonus",
-    type=click.FloatRange(0, 1),
+    type=Share(0, 1),
     help="Measure mixed pools again with this added to the cosine of documents in other languages.",
 )
 @click.option(
@@ -140,6 +141,8 @@ def run(
     from xsearch.evaluation.layouts import RetrievalLanguages
     from xsearch.evaluation.results import to_json
 
+    if centre_on is not None and centre is None:
+        raise click.UsageError("--centre-on needs the parallel text that --centre names.")
     codes = language_codes(langs)
     encoder = load_encoder(
         encoder_name, name=name, device=device, query_prompt=query_prompt, document_prompt=document_prompt

@@ -26,11 +26,20 @@ if TYPE_CHECKING:
 
 
 class CentredEncoder:
-    """An encoder whose shared space is centred by language; languages without a mean stay as they are."""
+    """An encoder whose shared space is centred by language; languages without a mean stay as they are.
+
+    Raises:
+        EvaluationError: `pivot` has no mean.
+    """
 
     def __init__(
         self, encoder: SentenceEncoder, means: Mapping[str, NDArray[np.float32]], pivot: str | None = None
     ) -> None:
+        if pivot and pivot not in means:
+            raise EvaluationError(
+                f"there is no mean of {pivot} to centre on; expected one of {', '.join(sorted(means))}, "
+                "the languages that were measured and have parallel text"
+            )
         self._encoder = encoder
         self._means = means
         self._target = means[pivot] if pivot else None

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from xsearch.errors import EvaluationError
 from xsearch.evaluation.datasets import sample
 from xsearch.evaluation.measure import Settings, make_score, spaces_for
 from xsearch.evaluation.metrics import retrieval_metrics
@@ -92,6 +93,10 @@ def _measure(
     """The score in a pool of these languages, the first of which has the answers."""
     query_lang, document_lang = label.langs
     query_ids = _answerable(data, query_lang, document_lang)
+    if not query_ids:
+        raise EvaluationError(
+            f"{label.dataset} {label.subset}: no query has a relevant document; expected qrels with ids of both files"
+        )
     query_ids = [query_ids[row] for row in sample(len(query_ids), settings.limit, settings.seed)]
     texts = [data.queries[query_lang][query_id] for query_id in query_ids]
     queries = encoder.encode(texts, lang=query_lang, space=label.space, role="query")
