@@ -42,7 +42,8 @@ def show() -> None:
     else:
         passage, passage_lang = _text("Passage", "passage", codes, area=True)
     question, question_lang = _text("Question", "question", codes)
-    options, option_lang = _options(codes)
+    lettered, option_lang = _options(codes)
+    options = tuple(lettered.values())
     ready = question and len(options) > 1 and (passage or names)
     if not ready:
         notice("A passage, a question and two options or more", "Each may be in a language of its own.")
@@ -61,12 +62,12 @@ def show() -> None:
                 f'<p class="text passage" dir="auto">{escaped(passage)}</p>'
             )
         scores = answers.chosen(
-            passage, question, tuple(options), passage_lang or question_lang, question_lang, option_lang
+            passage, question, options, passage_lang or question_lang, question_lang, option_lang
         )
     except XsearchError as problem:
         error(problem)
         return
-    _show(options, scores)
+    _show(lettered, scores)
 
 
 def _text(label: str, key: str, codes: list[str], *, area: bool = False) -> tuple[str, str]:
@@ -77,20 +78,21 @@ def _text(label: str, key: str, codes: list[str], *, area: bool = False) -> tupl
     return (text or "").strip(), lang
 
 
-def _options(codes: list[str]) -> tuple[list[str], str]:
+def _options(codes: list[str]) -> tuple[dict[str, str], str]:
+    """What is filled in, by the letter of its box, and its language."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         count = int(
             st.number_input("Options", 2, len(_LETTERS), 4, key="options", bind="query-params", width=130)
         )
         lang = _language("Language of the options", "option_lang", codes)
     columns = st.columns(2)
-    texts = [
-        columns[which % 2].text_input(
-            _LETTERS[which], key=f"option_{_LETTERS[which]}", bind="query-params", max_chars=1000
+    texts = {
+        letter: columns[which % 2].text_input(
+            letter, key=f"option_{letter}", bind="query-params", max_chars=1000
         )
-        for which in range(count)
-    ]
-    return [text.strip() for text in texts if text and text.strip()], lang
+        for which, letter in enumerate(_LETTERS[:count])
+    }
+    return {letter: text.strip() for letter, text in texts.items() if text and text.strip()}, lang
 
 
 def _language(label: str, key: str, codes: list[str]) -> str:
@@ -102,17 +104,18 @@ def _language(label: str, key: str, codes: list[str]) -> str:
     )  # fmt: skip
 
 
-def _show(options: list[str], scores: OptionScores) -> None:
+def _show(lettered: dict[str, str], scores: OptionScores) -> None:
     rows = []
-    for which, (option, score) in enumerate(zip(options, scores.scores, strict=True)):
-        chosen = which == scores.chosen
+    answer = list(lettered)[scores.chosen]
+    for (letter, option), score in zip(lettered.items(), scores.scores, strict=True):
+        chosen = letter == answer
         width = round(100 * min(max(score, 0.0), 1.0), 1)
         rows.append(
-            f'<div class="option{" chosen" if chosen else ""}"><span>{_LETTERS[which]}</span>'
+            f'<div class="option{" chosen" if chosen else ""}"><span>{letter}</span>'
             f'<span dir="auto">{escaped(option)}</span><span class="bar"><span style="width:{width}%"></span></span>'
             f'<span class="value">{score:.3f}</span></div>'
         )
-    st.html(f'<h2 class="column">Answer: {_LETTERS[scores.chosen]}</h2>{"".join(rows)}')
+    st.html(f'<h2 class="column">Answer: {answer}</h2>{"".join(rows)}')
     st.html(
         f'<p class="note">Margin {scores.margin:.3f} to the next option · {scores.space} space. '
         "A score is the cosine of the passage and the question with the option.</p>"

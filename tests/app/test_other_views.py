@@ -89,3 +89,11 @@ def test_an_upload_without_a_file_is_refused_in_words(page):
     app = page("collections")
     next(button for button in app.button if button.label == "Index").click().run()
     assert "Choose a file and the language" in html(app)
+
+
+def test_an_option_keeps_the_letter_of_its_box_where_another_is_empty(page):
+    app = page(
+        "questions", passage="koira ja kissa", question="who is it", option_A="house", option_C="the dog"
+    )
+    assert "<span>C</span>" in html(app)
+    assert "<span>B</span>" not in html(app)
