@@ -140,8 +140,8 @@ def test_a_column_has_one_type_within_a_commit_too(empty):
         for id_, year in (("a", 1), ("b", "2")):
             metadata = pa.table({"year": [year]})
             writer.add([id_], ["t"], lang="fi", vectors={"shared": random_vectors(1)}, metadata=metadata)
+        metadata = pa.table({"year": ["x"]})
         with pytest.raises(CollectionError, match="'year' is string here"):
-            metadata = pa.table({"year": ["x"]})
             writer.add(["c"], ["t"], lang="fi", vectors={"shared": random_vectors(1)}, metadata=metadata)
         writer.commit()
     empty.refresh()
@@ -295,7 +295,12 @@ def test_documents_have_one_schema_although_columns_came_later_and_lose_none(emp
     empty.add(["b"], ["t"], lang="fi", vectors=vectors, metadata=metadata)
     table = pa.Table.from_batches(empty.documents(vectors=("shared",)))
     rows = table.drop_columns(["vector_shared"]).to_pylist()
-    extra = {"metadata_id": "own", "metadata_metadata_id": "other", "tags": ["x"], "metadata_vector_shared": 1}
+    extra = {
+        "metadata_id": "own",
+        "metadata_metadata_id": "other",
+        "tags": ["x"],
+        "metadata_vector_shared": 1,
+    }
     assert rows == [
         {"id": "a", "lang": "fi", "text": "t"} | dict.fromkeys(extra),
         {"id": "b", "lang": "fi", "text": "t"} | extra,

@@ -123,7 +123,9 @@ def test_a_filter_that_runs_too_long_is_stopped(news, monkeypatch):
     assert len(ids(news, "year = 2001")) == 4
 
 
-@pytest.mark.parametrize("clock", ["now()", "current_date", "Current_Timestamp", "today()", "get_current_timestamp()"])
+@pytest.mark.parametrize(
+    "clock", ["now()", "current_date", "Current_Timestamp", "today()", "get_current_timestamp()"]
+)
 def test_a_condition_on_the_time_is_worked_out_anew_for_each_query(news, clock):
     allowed = news._view.allowed
     assert allowed("year > 2020", None) is allowed("year > 2020", None)

@@ -30,7 +30,14 @@ _LONGEST = 10_000
 _ALIASES = {"id": ID, "lang": LANG, "text": TEXT}
 _NODES = {"COLUMN_REF", "CONSTANT", "COMPARISON", "CONJUNCTION", "FUNCTION", "OPERATOR", "CAST", "CASE", "BETWEEN",
           "COLLATE", "TYPE", "LAMBDA"}  # fmt: skip
-_CLOCKS = {"current_date", "get_current_time", "get_current_timestamp", "now", "today", "transaction_timestamp"}
+_CLOCKS = {
+    "current_date",
+    "get_current_time",
+    "get_current_timestamp",
+    "now",
+    "today",
+    "transaction_timestamp",
+}
 
 
 class Filter:
@@ -97,7 +104,9 @@ class Filter:
         statement = f"SELECT [{where}\n] FROM documents"  # noqa: S608 - only parsed, not run
         row = self._connection.execute("SELECT json_serialize_sql(?)", [statement]).fetchone()
         try:
-            tree: dict[str, Any] = json.loads(row[0]) if row else {"error": True, "error_message": "unreadable"}
+            tree: dict[str, Any] = (
+                json.loads(row[0]) if row else {"error": True, "error_message": "unreadable"}
+            )
         except RecursionError:
             raise self._refusal(where, "it is nested too deeply") from None
         if tree["error"]:

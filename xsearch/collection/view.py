@@ -9,7 +9,9 @@ from xsearch.collection.snapshot import Snapshot
 from xsearch.collection.subset import Subset
 
 _FILTERS_KEPT = 8
-_CLOCK = re.compile(r"\b(age|now|today|(get_)?current_\w+|localtime\w*|transaction_timestamp)\b", re.IGNORECASE)
+_CLOCK = re.compile(
+    r"\b(age|now|today|(get_)?current_\w+|localtime\w*|transaction_timestamp)\b", re.IGNORECASE
+)
 
 
 class View:

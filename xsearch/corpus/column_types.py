@@ -100,7 +100,11 @@ def json_array(values: Sequence[Any], kind: pa.DataType, name: str) -> pa.Array:
         values = [None if value is None else float(value) for value in values]
     try:
         return pa.array(values, type=kind)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError) as error:  # lists of long integers and of fractions
+    except (
+        pa.ArrowInvalid,
+        pa.ArrowTypeError,
+        OverflowError,
+    ) as error:  # lists of long integers and of fractions
         raise _misfit(name, kind, error) from error
 
 

@@ -83,6 +83,5 @@ def _listen(address: Address) -> socket.socket:
     except (OSError, UnicodeError) as error:  # the latter for a host that no name server could be asked for
         reason = getattr(error, "strerror", None) or error
         raise ServerError(
-            f"cannot listen on {address.host}:{address.port}: {reason}; "
-            "choose another --host or --port"
+            f"cannot listen on {address.host}:{address.port}: {reason}; choose another --host or --port"
         ) from error
