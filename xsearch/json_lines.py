@@ -1,4 +1,4 @@
-"""Results as JSON."""
+"""Results as JSON, and in the cells of a table as far as they have no plain form there."""
 
 from __future__ import annotations
 
@@ -38,3 +38,11 @@ def json_value(value: Any) -> Any:
         case bytes():
             return base64.b64encode(value).decode("ascii")
     return value.isoformat() if hasattr(value, "isoformat") else str(value)
+
+
+def cell_value(value: Any) -> Any:
+    """The value for a cell of CSV: lists and objects as JSON text, else `json_value`.
+
+    So a column of numbers with NaN, which becomes None, is one of numbers when it is read again.
+    """
+    return json_line(value) if isinstance(value, (dict, list)) else json_value(value)

@@ -13,7 +13,7 @@ from page import store
 from page.answers import Request
 from xsearch import SearchResult
 from xsearch.answers import answer_of
-from xsearch.json_lines import json_line, json_value
+from xsearch.json_lines import cell_value, json_line
 
 
 def as_json(result: SearchResult) -> bytes:
@@ -28,7 +28,7 @@ def as_csv(result: SearchResult) -> bytes:
     writer = csv.writer(text)
     writer.writerow(["rank", "score", "id", "lang", "collection", "text", *names])
     for hit in result.hits:
-        cells = [_cell(hit.metadata.get(name)) for name in names]
+        cells = [cell_value(hit.metadata.get(name)) for name in names]
         writer.writerow([hit.rank, f"{hit.score:.6f}", hit.id, hit.lang, hit.collection, hit.text, *cells])
     return text.getvalue().encode("utf-8-sig")
 
@@ -52,7 +52,9 @@ def as_parquet(result: SearchResult) -> bytes:
         try:
             column = pa.array(values)
         except (pa.ArrowInvalid, pa.ArrowTypeError):
-            column = pa.array([None if value is None else str(_cell(value)) for value in values], pa.string())
+            column = pa.array(
+                [None if value is None else str(cell_value(value)) for value in values], pa.string()
+            )
         columns[f"metadata.{name}" if name in columns else name] = column
     sink = io.BytesIO()
     pq.write_table(pa.table(columns), sink, compression="zstd")
@@ -103,7 +105,3 @@ def take_along(result: SearchResult, shell: str | None) -> None:
 
 def _metadata_names(result: SearchResult) -> list[str]:
     return list(dict.fromkeys(name for hit in result.hits for name in hit.metadata))
-
-
-def _cell(value: object) -> object:
-    return json_line(value) if isinstance(value, (dict, list)) else json_value(value)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from xsearch.errors import CorpusError
-from xsearch.json_lines import json_line, json_value
+from xsearch.json_lines import cell_value, json_line
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -90,7 +90,7 @@ def _write_csv(file: IO[bytes], batches: Iterable[pa.RecordBatch]) -> int:
         if rows == 0:
             writer.writerow(batch.schema.names)
         for document in batch.to_pylist():
-            writer.writerow([_cell(value) for value in document.values()])
+            writer.writerow([cell_value(value) for value in document.values()])
         rows += batch.num_rows
     return rows
 
@@ -103,8 +103,3 @@ class _Utf8Lines:
 
     def write(self, line: str) -> int:
         return self._file.write(line.encode())
-
-
-def _cell(value: Any) -> Any:
-    """Bytes, dates and the like as in JSON, where nan is null, so that `xsearch index` finds numbers again."""
-    return json_line(value) if isinstance(value, (dict, list)) else json_value(value)
