@@ -7,6 +7,7 @@ that tell of the connection instead of the documents do not pass either: its set
 """
 
 import json
+import re
 import threading
 from collections.abc import Iterator
 from functools import cached_property
@@ -38,6 +39,17 @@ _CLOCKS = {
     "today",
     "transaction_timestamp",
 }
+"""Functions that are constant within a query only, and allowed all the same."""
+
+_CLOCK = re.compile(
+    r"\b(age|now|today|(get_)?current_\w+|localtime\w*|transaction_timestamp)\b", re.IGNORECASE
+)
+"""Any way to write those, keywords too. It may see one where there is none, as in a string: that costs a lookup."""
+
+
+def asks_the_clock(where: str) -> bool:
+    """Whether the expression may be true of other documents when it is asked again."""
+    return _CLOCK.search(where) is not None
 
 
 class Filter:

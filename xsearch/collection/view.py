@@ -1,17 +1,13 @@
 """A snapshot with what queries over it have worked out and may need again."""
 
-import re
 from functools import cached_property, lru_cache, partial
 
-from xsearch.collection.filters import Filter
+from xsearch.collection.filters import Filter, asks_the_clock
 from xsearch.collection.keywords import Keywords
 from xsearch.collection.snapshot import Snapshot
 from xsearch.collection.subset import Subset
 
 _FILTERS_KEPT = 8
-_CLOCK = re.compile(
-    r"\b(age|now|today|(get_)?current_\w+|localtime\w*|transaction_timestamp)\b", re.IGNORECASE
-)
 
 
 class View:
@@ -30,7 +26,7 @@ class View:
 
     def allowed(self, where: str | None, lang: str | None) -> Subset:
         """The living documents in `lang`, if given, for which `where` is true, if given."""
-        if where is not None and _CLOCK.search(where):
+        if where is not None and asks_the_clock(where):
             return self._allowed(where, lang)
         return self._kept(where, lang)
 
