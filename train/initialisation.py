@@ -2,6 +2,7 @@
 
 For an English base: every foreign sub-word starts as the average of the English embeddings that it translates,
 weighted by word alignment (`train.alignment`), so that the unchanged English body understands the language at once.
+Sub-words that the translations show seldom lean on those that are spelt like them (`train.spelling`).
 For a multilingual base: FOCUS (Dobler and de Melo, EMNLP 2023), which relies on the overlap of the vocabularies.
 """
 
@@ -17,6 +18,7 @@ from tokenizers import Tokenizer
 from train.alignment import align, collect_links
 from train.recipe import Initialisation
 from train.sequences import Ids
+from train.spelling import predicted_by_spelling
 from train.vocabulary import SPECIAL_TOKENS
 from xsearch.errors import XsearchError
 
@@ -44,7 +46,7 @@ def translated_table(
 ) -> Table:
     """A table for `tokenizer`; `foreign` and `english` are translations of each other, shuffled."""
     counts = translation_counts(tokenizer, base_tokenizer, len(base_table), foreign, english, settings)
-    return table_of_counts(counts, tokenizer, base_tokenizer, base_table, settings.rescale)
+    return table_of_counts(counts, tokenizer, base_tokenizer, base_table, settings)
 
 
 def translation_counts(
@@ -73,15 +75,24 @@ def table_of_counts(
     tokenizer: Tokenizer,
     base_tokenizer: Tokenizer,
     base_table: Table,
-    rescale: float,
+    settings: Initialisation,
 ) -> Table:
-    """Every sub-word as the average of what it translates; sub-words of one spelling are taken for translations too."""
+    """Every sub-word as the average of what it translates; sub-words of one spelling are taken for translations too.
+
+    What the spelling of a sub-word foretells counts as much as `smoothing` more translations.
+    """
     counts = counts + _same_spelling(tokenizer, base_tokenizer, counts.shape)
     total = np.asarray(counts.sum(axis=1)).ravel()
     table = np.asarray(sparse.diags(1 / np.maximum(total, 1e-9)) @ counts @ base_table, np.float32)
     known = total > ENOUGH
     table[~known] = table[known].mean(axis=0) if known.any() else base_table.mean(axis=0)
-    return _finish(table, tokenizer, base_tokenizer, base_table, rescale)
+    if settings.smoothing and known.any():
+        spellings = _spellings(tokenizer)
+        guess = predicted_by_spelling(spellings, table, np.where(known, total, 0))
+        weight = (settings.smoothing / (total + settings.smoothing))[:, None]
+        spelt = np.array([spelling is not None for spelling in spellings])[:, None]
+        table = np.where(spelt, (1 - weight) * table + weight * guess, table).astype(np.float32)
+    return _finish(table, tokenizer, base_tokenizer, base_table, settings.rescale)
 
 
 def focus_table(
@@ -127,17 +138,35 @@ def focus_table(
 
 def _split_by_base(tokenizer: Tokenizer, base_tokenizer: Tokenizer, base_table: Table) -> Table:
     """Every sub-word as the average of the base's pieces of its spelling, inside a word or at its start."""
-    size, metaspace = tokenizer.get_vocab_size(), _has_metaspace(tokenizer)
-    ids = tokenizer.get_vocab()
-    pieces = sorted(ids, key=ids.__getitem__)
+    metaspace = _has_metaspace(tokenizer)
     encodings = base_tokenizer.encode_batch_fast(
-        [_spelling(piece, metaspace)[0] for piece in pieces], add_special_tokens=False
+        [_spelling(piece, metaspace)[0] for piece in _pieces(tokenizer)], add_special_tokens=False
     )
-    table = np.tile(base_table.mean(axis=0), (size, 1)).astype(np.float32)
-    for piece, encoding in zip(pieces, encodings, strict=True):
+    table = np.tile(base_table.mean(axis=0), (len(encodings), 1)).astype(np.float32)
+    for row, encoding in zip(table, encodings, strict=True):
         if encoding.ids:
-            table[ids[piece]] = base_table[encoding.ids].mean(axis=0)
+            row[:] = base_table[encoding.ids].mean(axis=0)
     return table
+
+
+def _spellings(tokenizer: Tokenizer) -> list[tuple[str, bool] | None]:
+    """What every piece spells, and whether it starts a word, in the order of their ids.
+
+    None for special tokens, digits and punctuation, which say nothing about each other.
+    """
+    metaspace = _has_metaspace(tokenizer)
+    return [
+        _spelling(piece, metaspace)
+        if piece not in SPECIAL_TOKENS and any(character.isalpha() for character in piece)
+        else None
+        for piece in _pieces(tokenizer)
+    ]
+
+
+def _pieces(tokenizer: Tokenizer) -> list[str]:
+    """The vocabulary in the order of its ids."""
+    ids = tokenizer.get_vocab()
+    return sorted(ids, key=ids.__getitem__)
 
 
 def _auxiliary_space(sequences: Sequence[Ids], size: int, width: int = 100, window: int = 5) -> Table:

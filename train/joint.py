@@ -68,8 +68,7 @@ def joint_vocabulary(parts: Sequence[TrainingData], recipe: Recipe, base: Base) 
         for part in parts
     ]
     counts = sum(counted[1:], start=counted[0])
-    rescale = recipe.initialisation.rescale
-    return tokenizer, table_of_counts(counts, tokenizer, base.tokenizer, base_table, rescale)
+    return tokenizer, table_of_counts(counts, tokenizer, base.tokenizer, base_table, recipe.initialisation)
 
 
 def balanced_texts(parts: Sequence[TrainingData], count: int) -> list[str]:

@@ -25,6 +25,18 @@ class LowRankLinear(nn.Module):
         self.up = nn.Parameter(torch.zeros(frozen.out_features, rank))
         nn.init.kaiming_uniform_(self.down, a=math.sqrt(5))
 
+    def update(self) -> torch.Tensor:
+        """What is added to the frozen weight, (out, in)."""
+        return self.scale * (self.up @ self.down)
+
+    def take(self, update: torch.Tensor) -> None:
+        """Make `update` (out, in), or the nearest one of this rank, what is added to the frozen weight."""
+        left, strength, right = torch.linalg.svd(update / self.scale, full_matrices=False)
+        rank, root = len(self.down), strength[: len(self.down)].sqrt()
+        with torch.no_grad():
+            self.up.copy_(left[:, :rank] * root)
+            self.down.copy_(root[:, None] * right[:rank])
+
     def forward(self, states: torch.Tensor) -> torch.Tensor:
         """(..., out) of `states` (..., in), in the type of autocast where it is on."""
         device = states.device.type

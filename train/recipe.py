@@ -61,6 +61,7 @@ class Initialisation:
     diagonal: float = 4.0
     max_links: int = 25_000_000
     rescale: float = 0.5  # how far an averaged embedding's norm is pulled to the base's mean norm
+    smoothing: float = 8.0  # occurrences that count as much as what the spelling foretells; translation only
 
 
 @dataclass(frozen=True)
@@ -106,6 +107,7 @@ class SentenceEncoding:
     scored_share: float = 0.25
     cosine_weight: float = 5.0
     bank: int = 1024  # teacher vectors of other sentences that every batch is also told apart from
+    kept: float = 1.0  # of what the step changes; the rest stays as it was before (weight interpolation)
 
 
 @dataclass(frozen=True)
@@ -227,7 +229,7 @@ _BOUNDS: dict[str, tuple[float, float]] = {
     "length": (8, 8192), "tokens_per_batch": (64, 10**8), "embedding_rate": (0, 1), "lora_rate": (0, 1),
     "rate": (0, 1), "mask": (0.01, 0.9), "scale": (0.1, 1000), "paraphrase_share": (0, 1), "scored_share": (0, 1),
     "cosine_weight": (0, 1000), "bank": (0, 10**6), "max_characters": (1, 10**6), "source_cap": (1e-6, 1),
-    "joined": (0, 10), "piece_dropout": (0, 0.9), "relatives_share": (0, 0.99),
+    "joined": (0, 10), "piece_dropout": (0, 0.9), "relatives_share": (0, 0.99), "smoothing": (0, 1e6), "kept": (0, 1),
 }  # fmt: skip
 
 T = TypeVar("T")

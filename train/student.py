@@ -158,6 +158,31 @@ class Student(nn.Module):
                 vectors[batch] = self.encode_ids(*padded([sequences[i] for i in batch])).cpu().numpy()
         return vectors
 
+    def body_state(self) -> list[torch.Tensor]:
+        """What steps 2 and 3 train, as it is now: the table, and each weight that LoRA updates or the whole body."""
+        return [weight.detach().clone() for weight in (self.table, *self._body_weights())]
+
+    def return_towards(self, before: list[torch.Tensor], kept: float) -> None:
+        """Keep this share of the way from a state `before` (`body_state`), in place.
+
+        The LoRA updates of a mixture are those of its nearest weights of their rank, which lose nothing where LoRA
+        started at zero.
+        """
+        if kept == 1:
+            return
+        with torch.no_grad():
+            mixed = [torch.lerp(a, b, kept) for a, b in zip(before, self.body_state(), strict=True)]
+            self.table.copy_(mixed[0])
+            if self.lora.rank:
+                for linear, update in zip(self.low_rank, mixed[1:], strict=True):
+                    linear.take(update)
+            else:
+                for parameter, weight in zip(self.body_updates(), mixed[1:], strict=True):
+                    parameter.copy_(weight)
+
+    def _body_weights(self) -> list[torch.Tensor]:
+        return [linear.update() for linear in self.low_rank] if self.lora.rank else list(self.body_updates())
+
     def round_table(self) -> None:
         """Give the table the values it will be stored with, so that what is trained afterwards is trained on those."""
         codes, scale = quantise_rows(_numpy(self.table), TABLE_CODES)

@@ -74,11 +74,32 @@ def test_what_is_spelt_alike_starts_alike_and_special_tokens_are_the_bases(
     tokenizer, english_base, english, foreign
 ):
     base_table = table_of(english_base)
-    settings = Initialisation(rescale=0.0)
+    settings = Initialisation(rescale=0.0)  # smoothed by spelling, which leaves digits and punctuation alone
     table = translated_table(tokenizer, english_base.tokenizer, base_table, foreign, english, settings)
     for piece in ("2024", ",", *SPECIAL_TOKENS):
         ours, theirs = tokenizer.token_to_id(piece), english_base.tokenizer.token_to_id(piece)
         np.testing.assert_allclose(table[ours], base_table[theirs], rtol=1e-5)
+
+
+def test_a_piece_that_no_translation_shows_leans_on_its_spelling(tokenizer, english_base, english, foreign):
+    base_table = table_of(english_base)
+    lacking = toy.TOY["garden"]
+    kept = [(f, e) for f, e in zip(foreign, english, strict=True) if lacking not in f.split()]
+    plain, smooth = (
+        translated_table(
+            tokenizer,
+            english_base.tokenizer,
+            base_table,
+            *zip(*kept, strict=True),
+            Initialisation(smoothing=s),
+        )
+        for s in (0.0, 8.0)
+    )
+    unseen = [i for piece, i in tokenizer.get_vocab().items() if piece == lacking]
+    assert unseen
+    assert all(np.linalg.norm(plain[i] - smooth[i]) > 0.05 * np.linalg.norm(plain[i]) for i in unseen)
+    frequent = tokenizer.token_to_id(toy.TOY["the"])
+    assert cosine(plain[frequent], smooth[frequent]) > 0.98
 
 
 def test_without_any_link_every_word_starts_in_the_middle(tokenizer, english_base):

@@ -61,3 +61,14 @@ def test_a_frozen_factor_gets_no_gradient(trained):
     low_rank(torch.randn(4, 5)).sum().backward()
     assert getattr(low_rank, trained).grad is not None
     assert getattr(low_rank, other).grad is None
+
+
+def test_it_takes_an_update_of_its_rank_as_it_is_and_of_a_higher_one_the_nearest():
+    _, low_rank = layer()
+    wanted = low_rank.update().detach() * 0.4
+    low_rank.take(wanted)
+    torch.testing.assert_close(low_rank.update(), wanted)
+    full = torch.randn(7, 5)
+    low_rank.take(full)
+    strength = torch.linalg.svdvals(full)
+    torch.testing.assert_close(torch.linalg.norm(full - low_rank.update()), strength[3:].norm())

@@ -56,6 +56,22 @@ def test_a_new_student_gives_the_bases_vectors_in_both_spaces(any_base):
             np.testing.assert_allclose(vector, wanted / np.linalg.norm(wanted), atol=1e-5)
 
 
+@pytest.mark.parametrize("rank", [0, 4])
+def test_a_part_of_the_way_back_to_a_state(any_base, rank):
+    student = new_student(any_base, rank)
+    before = student.body_state()
+    after = shaken(student).body_state()
+    student.return_towards(before, 1)
+    for weight, wanted in zip(student.body_state(), after, strict=True):
+        torch.testing.assert_close(weight, wanted, rtol=0, atol=0)
+    student.return_towards(before, 0.75)
+    for weight, start, end in zip(student.body_state(), before, after, strict=True):
+        torch.testing.assert_close(weight, start + 0.75 * (end - start), rtol=1e-4, atol=1e-5)
+    student.return_towards(before, 0)
+    for weight, wanted in zip(student.body_state(), before, strict=True):
+        torch.testing.assert_close(weight, wanted, rtol=1e-4, atol=1e-5)
+
+
 def test_training_the_adapter_leaves_the_native_space_as_it_is(any_base):
     student = shaken(new_student(any_base))
     sequences = tokenise(any_base.tokenizer, TEXTS, 40)
