@@ -1,6 +1,7 @@
 import datetime
 import decimal
 import math
+import os
 
 import numpy as np
 import pyarrow as pa
@@ -345,6 +346,18 @@ def test_an_unknown_index_type_is_refused_at_creation(tmp_path):
     with pytest.raises(QueryError, match=r"'Nonsense7' is not a FAISS index factory string"):
         create(tmp_path / "news", settings=IndexSettings("Nonsense7"))
     assert not (tmp_path / "news").exists()
+
+
+def test_what_an_interrupted_making_or_dropping_has_left_is_removed_later(news):
+    left, fresh, foreign = (news.path.with_name(f".news.{name}") for name in ("a" * 32, "b" * 32, "c" * 31))
+    for folder in (left, fresh, foreign):
+        folder.mkdir()
+        (folder / "rows.npy").touch()
+        if folder is not fresh:
+            os.utime(folder, (0, 0))
+    assert news.name == "news"
+    news.drop()
+    assert [folder.exists() for folder in (left, fresh, foreign)] == [False, True, True]
 
 
 def test_drop_removes_everything(news):

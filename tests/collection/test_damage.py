@@ -141,6 +141,21 @@ def test_names_of_folders_cannot_lead_outside_either(whole, names):
 
 
 @pytest.mark.parametrize(
+    ("kind", "change", "message"),
+    [
+        ("segments", {"files": []}, r"does not name segments/\S+/documents\.parquet"),
+        ("parts", {"files": []}, r"does not name parts/\S+/keys\.npy"),
+        ("parts", {"indexes": {}}, "has indexes of no space"),
+    ],
+)
+def test_a_manifest_that_lacks_what_a_search_needs_is_refused(whole, kind, change, message):
+    body = json.loads((whole.path / MANIFEST_NAME).read_bytes())
+    rewrite(whole, **{kind: [body[kind][0] | change, *body[kind][1:]]})
+    with pytest.raises(CollectionError, match=message):
+        Collection.open(whole.path)
+
+
+@pytest.mark.parametrize(
     "content", [b"", b"null", b"[]", b"{", b"\xff\xfe", b"[" * 100_000, b'{"format": 1}']
 )
 def test_a_manifest_that_is_no_manifest_is_refused(whole, content):

@@ -81,6 +81,10 @@ def test_deleted_and_replaced_documents_do_not_pass(news):
         "true OR " * 3000 + "true",
         "CASE WHEN true THEN " * 400 + "true" + " END" * 400,
         "len(repeat('a', 3000000000000)) > 1",
+        "len(repeat('a', 3000000000)) > 1",
+        "len(LPAD(topic, 1000000000, 'x')) > 1",
+        "len(range(100000000)) > 1",
+        "len(printf('%1000000000d', 1)) > 1",
         "\x00",
     ],
 )

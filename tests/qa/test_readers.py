@@ -163,7 +163,7 @@ def test_a_passage_may_be_missing_where_it_will_be_retrieved(tmp_path):
         ("q.jsonl.gz", b"not gzip", "cannot be read"),
         ("q.txt", b"", "is not a table"),
         ("q.jsonl", b"", "has no rows"),
-        ("q.csv", b'question,options\n"unclosed, x\n', "lacks|unknown|expected"),
+        ("q.csv", b'question,options\n"unclosed, x\n', "not a readable CSV"),
     ],
 )
 def test_files_that_are_no_tables_are_refused_in_a_sentence(tmp_path, name, content, message):

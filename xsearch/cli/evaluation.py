@@ -105,7 +105,10 @@ def evaluate() -> None:
     help="Measure mixed pools again with this added to the cosine of documents in other languages.",
 )
 @click.option(
-    "-o", "--output", type=click.Path(path_type=Path), help="Write the results here instead of stdout."
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the results here instead of stdout.",
 )
 @SKIP_INVALID
 @DEVICE

@@ -2,7 +2,6 @@
 
 import shutil
 import time
-import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Self, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from xsearch.collection import contents, describe, verification
+from xsearch.collection import contents, describe, orphans, verification
 from xsearch.collection.drift import Recall, measure_recall
 from xsearch.collection.durable import sync_folder, write_manifest
 from xsearch.collection.encoding import EncoderFor, check_module, installed_encoder
@@ -89,7 +88,7 @@ class Collection:
             modules={module.language: module for module in modules},
             settings=settings,
         )
-        draft = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+        draft = orphans.passing(path)
         try:
             if path.exists():
                 raise CollectionError(
@@ -99,6 +98,7 @@ class Collection:
             write_manifest(draft, manifest)
             draft.rename(path)
             sync_folder(path.parent)
+            orphans.remove_passing(path)
         except OSError as error:
             shutil.rmtree(draft, ignore_errors=True)
             raise CollectionError(f"{path} cannot be created: {error.strerror or error}") from error
@@ -242,10 +242,11 @@ class Collection:
     def drop(self) -> None:
         """Remove the collection from the disk. Raises CollectionError if another process is writing to it."""
         with writer_lock(self.path):
-            doomed = self.path.with_name(f".{self.path.name}.{uuid.uuid4().hex}")
+            doomed = orphans.passing(self.path)
             try:
                 self.path.rename(doomed)
                 shutil.rmtree(doomed)
+                orphans.remove_passing(self.path)
             except OSError as error:
                 raise CollectionError(f"{self.path} cannot be removed: {error.strerror or error}") from error
 

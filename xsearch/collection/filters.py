@@ -1,9 +1,10 @@
 """`--where`: one SQL expression over the documents, evaluated by DuckDB in a cell.
 
 The expression is parsed first and only its harmless kinds of node pass: no subquery, no second statement, no
-function that is volatile. Then it runs in a connection that can read this collection's Parquet files and
-nothing else: no other files, no network, no extensions, no changes of settings, bounded memory and time. Functions
-that tell of the connection instead of the documents do not pass either: its settings name paths of this machine.
+function that is volatile or makes texts of any length. Then it runs in a connection that can read this collection's
+Parquet files and nothing else: no other files, no network, no extensions, no changes of settings, bounded memory and
+time. Functions that tell of the connection instead of the documents do not pass either: its settings name paths of this
+machine.
 """
 
 import json
@@ -40,6 +41,21 @@ _CLOCKS = {
     "transaction_timestamp",
 }
 """Functions that are constant within a query only, and allowed all the same."""
+
+_BOUNDLESS = {
+    "array_resize",
+    "bar",
+    "format",
+    "generate_series",
+    "list_resize",
+    "lpad",
+    "printf",
+    "range",
+    "repeat",
+    "rpad",
+}
+"""Functions that make as much text or as long a list as a number says: one call can take all memory and minutes, and
+is not interrupted."""
 
 _CLOCK = re.compile(
     r"\b(age|now|today|(get_)?current_\w+|localtime\w*|transaction_timestamp)\b", re.IGNORECASE
@@ -160,7 +176,7 @@ class Filter:
         rows = self._connection.execute(
             "SELECT DISTINCT lower(function_name) FROM duckdb_functions() WHERE stability <> 'CONSISTENT'"
         ).fetchall()
-        return frozenset(name for (name,) in rows) - _CLOCKS
+        return (frozenset(name for (name,) in rows) - _CLOCKS) | _BOUNDLESS
 
     @cached_property
     def _view(self) -> str:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -221,6 +221,17 @@ def _check(manifest: Manifest) -> None:
         raise ValueError(f"it names the spaces {manifest.spaces} of {manifest.dimension} dimensions")
     _check_folders(manifest.segments, manifest.next_key)
     _check_folders(manifest.parts, manifest.next_key)
+    named = set(manifest.files())
+    for segment in manifest.segments:
+        vectors = (f"vectors.{space}.npy" for space in manifest.spaces)
+        needed = ("documents.parquet", "records.jsonl", "rows.npy", "ids.npy", *vectors)
+        _check_files(named, f"segments/{segment.name}", needed)
+    for part in manifest.parts:
+        if part.indexes.keys() != set(manifest.spaces):
+            raise ValueError(f"the part {part.name} has indexes of {', '.join(part.indexes) or 'no space'}")
+        _check_files(named, f"parts/{part.name}", ("keys.npy", *(f"{space}.faiss" for space in part.indexes)))
+    if wrong := [language for language, module in manifest.modules.items() if module.language != language]:
+        raise ValueError(f"the module of {wrong[0]!r} is of another language")
     if manifest.keywords is not None:
         _check_name(manifest.keywords.name)
 
@@ -232,6 +243,11 @@ def _check_folders(records: Sequence[SegmentRecord | PartRecord], end: int) -> N
         if not next_key <= record.first_key <= record.last_key < end or record.rows < 1:
             raise ValueError(f"the keys of {record.name} are out of order")
         next_key = record.last_key + 1
+
+
+def _check_files(named: set[str], folder: str, needed: Iterable[str]) -> None:
+    if missing := [name for name in needed if f"{folder}/{name}" not in named]:
+        raise ValueError(f"it does not name {folder}/{missing[0]}")
 
 
 def _check_name(name: str) -> None:

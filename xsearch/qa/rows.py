@@ -195,7 +195,8 @@ def _jsonl_rows(handle: TextIO, path: Path, invalid: InvalidRows) -> Iterator[Ro
 
 def _csv_rows(handle: TextIO, path: Path, delimiter: str, invalid: InvalidRows) -> Iterator[Row]:
     try:
-        for number, values in enumerate(csv.DictReader(handle, delimiter=delimiter), start=1):
+        # strict, or a quote that nothing closes would take the rest of the file for one cell
+        for number, values in enumerate(csv.DictReader(handle, delimiter=delimiter, strict=True), start=1):
             row = Row(path.name, number, dict(values))
             if None in values:
                 separators = "commas" if delimiter == "," else "tabs"
