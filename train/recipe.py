@@ -121,6 +121,7 @@ class CrossLingualAlignment:
     paraphrase_share: float = 0.15
     cosine_weight: float = 5.0
     bank: int = 1024
+    kept: float = 1.0  # of what the adapter adds
 
 
 @dataclass(frozen=True)

@@ -67,6 +67,7 @@ def align_across_languages(run: Run) -> None:
     student.use_space("shared")
     groups = [Group(student.adapter_parameters(), settings.rate)]
     learn(run, "cross_lingual_alignment", groups, [alignment_lesson(run)])
+    student.weaken_adapter(settings.kept)
 
 
 def body_groups(run: Run) -> list[Group]:

@@ -180,6 +180,13 @@ class Student(nn.Module):
                 for parameter, weight in zip(self.body_updates(), mixed[1:], strict=True):
                     parameter.copy_(weight)
 
+    def weaken_adapter(self, kept: float) -> None:
+        """Keep this share of what the adapter adds, in place: of the way from a new one, which adds nothing."""
+        with torch.no_grad():
+            for adapter in self.adapters:
+                for parameter in adapter.up.parameters():
+                    parameter.mul_(kept)
+
     def _body_weights(self) -> list[torch.Tensor]:
         return [linear.update() for linear in self.low_rank] if self.lora.rank else list(self.body_updates())
 

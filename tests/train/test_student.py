@@ -72,6 +72,21 @@ def test_a_part_of_the_way_back_to_a_state(any_base, rank):
         torch.testing.assert_close(weight, wanted, rtol=1e-4, atol=1e-5)
 
 
+def test_a_weakened_adapter_adds_less_and_one_of_which_nothing_is_kept_adds_nothing(any_base):
+    student = shaken(new_student(any_base))
+    sequences = tokenise(any_base.tokenizer, TEXTS, 40)
+    native = student.encode(sequences, "native")
+
+    def moved() -> float:
+        return float(np.linalg.norm(student.encode(sequences, "shared") - native))
+
+    whole = moved()
+    student.weaken_adapter(0.25)
+    assert 0 < moved() < whole
+    student.weaken_adapter(0)
+    assert moved() < 1e-5
+
+
 def test_training_the_adapter_leaves_the_native_space_as_it_is(any_base):
     student = shaken(new_student(any_base))
     sequences = tokenise(any_base.tokenizer, TEXTS, 40)
