@@ -348,6 +348,19 @@ def test_an_unknown_index_type_is_refused_at_creation(tmp_path):
     assert not (tmp_path / "news").exists()
 
 
+@pytest.mark.parametrize("mixed", [False, True])
+def test_languages_are_counted_without_the_deleted(tmp_path, mixed):
+    both = create(tmp_path / "both", languages=("fi", "sv"))
+    langs = [("fi", "sv")[i % 2] if mixed else ("fi", "sv")[i >= 5] for i in range(10)]
+    for rows in [range(10)] if mixed else [range(5), range(5, 10)]:
+        ids, bodies = [f"d{i}" for i in rows], [f"teksti {i}" for i in rows]
+        vectors = {"shared": random_vectors(len(rows), rows[0])}
+        both.add(ids, bodies, lang=[langs[i] for i in rows], vectors=vectors)
+    assert both.info().languages == {"fi": 5, "sv": 5}
+    both.delete(ids=[f"d{i}" for i in range(10) if langs[i] == "sv"][:3])
+    assert both.info().languages == {"fi": 5, "sv": 2}
+
+
 def test_what_an_interrupted_making_or_dropping_has_left_is_removed_later(news):
     left, fresh, foreign = (news.path.with_name(f".news.{name}") for name in ("a" * 32, "b" * 32, "c" * 31))
     for folder in (left, fresh, foreign):

@@ -1,11 +1,14 @@
 """What a collection is, in figures, and what its owner could do for it."""
 
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
 
+from xsearch.collection.documents import LANG
 from xsearch.collection.manifest import IndexRecord, ModuleRecord
 from xsearch.collection.part import Part
+from xsearch.collection.segment import Segment
 from xsearch.collection.snapshot import Snapshot
 
 _MANY_SEGMENTS = 24
@@ -25,7 +28,8 @@ class PartInfo:
 @dataclass(frozen=True)
 class Info:
     """A collection described. `exact` documents are in no approximate index and are searched exactly; `deleted` ones
-    still take room; `bytes` is the size on disk; `advice` says in sentences what would help, if anything.
+    still take room, and `languages` counts the others; `bytes` is the size on disk; `advice` says in sentences what
+    would help, if anything.
     """
 
     name: str
@@ -50,10 +54,10 @@ class Info:
 def describe(name: str, snapshot: Snapshot) -> Info:
     """See `Info`."""
     manifest = snapshot.manifest
-    languages: dict[str, int] = dict.fromkeys(manifest.modules, 0)
-    for segment in manifest.segments:
-        for lang, count in segment.languages.items():
-            languages[lang] = languages.get(lang, 0) + count
+    languages = Counter(dict.fromkeys(manifest.modules, 0))
+    for segment in snapshot.segments:
+        languages.update(segment.record.languages)
+        languages.subtract(_dead_languages(snapshot, segment))
     held = sum(segment.rows for segment in manifest.segments)
     tail = snapshot.rows_from(manifest.covered)
     parts = tuple(
@@ -65,7 +69,7 @@ def describe(name: str, snapshot: Snapshot) -> Info:
         documents=manifest.count,
         deleted=held - manifest.count,
         exact=tail,
-        languages=languages,
+        languages=dict(languages),
         modules=dict(manifest.modules),
         spaces=manifest.spaces,
         dimension=manifest.dimension,
@@ -79,6 +83,19 @@ def describe(name: str, snapshot: Snapshot) -> Info:
         complete=manifest.source is None or manifest.source.complete,
         advice=tuple(_advice(snapshot, held)),
     )
+
+
+def _dead_languages(snapshot: Snapshot, segment: Segment) -> dict[str, int]:
+    """How many of a segment's documents in each language are deleted."""
+    first, last = np.searchsorted(snapshot.dead, [segment.record.first_key, segment.record.last_key + 1])
+    rows = segment.rows_of(snapshot.dead[first:last])
+    rows = rows[rows >= 0]
+    if not len(rows):
+        return {}
+    if len(segment.record.languages) == 1:
+        return dict.fromkeys(segment.record.languages, len(rows))
+    langs = segment.parquet().read(columns=[LANG]).column(0).take(rows).value_counts()
+    return {count["values"]: count["counts"] for count in langs.to_pylist()}
 
 
 def _dead_share(snapshot: Snapshot, part: Part) -> float:
