@@ -89,9 +89,9 @@ def table_of_counts(
     if settings.smoothing and known.any():
         spellings = _spellings(tokenizer)
         guess = predicted_by_spelling(spellings, table, np.where(known, total, 0))
-        weight = (settings.smoothing / (total + settings.smoothing))[:, None]
-        spelt = np.array([spelling is not None for spelling in spellings])[:, None]
-        table = np.where(spelt, (1 - weight) * table + weight * guess, table).astype(np.float32)
+        spelt = np.array([spelling is not None for spelling in spellings])
+        weight = (spelt * settings.smoothing / (total + settings.smoothing))[:, None]
+        table = ((1 - weight) * table + weight * guess).astype(np.float32)
     return _finish(table, tokenizer, base_tokenizer, base_table, settings.rescale)
 
 

@@ -25,7 +25,7 @@ TRUSTED = 20.0
 """Occurrences from which a sub-word counts no more in the fit, so that the frequent ones do not rule it."""
 RIDGE = 1.0
 ITERATIONS = 25
-"""Of conjugate gradients, beyond which the guesses do not change any more in their use."""
+"""Of conjugate gradients."""
 
 _AT_ONCE = 64
 """Dimensions, so that what is worked on fits into a processor's cache."""

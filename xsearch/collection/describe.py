@@ -3,8 +3,6 @@
 from collections import Counter
 from dataclasses import dataclass
 
-import numpy as np
-
 from xsearch.collection.documents import LANG
 from xsearch.collection.manifest import IndexRecord, ModuleRecord
 from xsearch.collection.part import Part
@@ -87,8 +85,7 @@ def describe(name: str, snapshot: Snapshot) -> Info:
 
 def _dead_languages(snapshot: Snapshot, segment: Segment) -> dict[str, int]:
     """How many of a segment's documents in each language are deleted."""
-    first, last = np.searchsorted(snapshot.dead, [segment.record.first_key, segment.record.last_key + 1])
-    rows = segment.rows_of(snapshot.dead[first:last])
+    rows = segment.rows_of(snapshot.dead_between(segment.record.first_key, segment.record.last_key))
     rows = rows[rows >= 0]
     if not len(rows):
         return {}
@@ -100,8 +97,7 @@ def _dead_languages(snapshot: Snapshot, segment: Segment) -> dict[str, int]:
 
 def _dead_share(snapshot: Snapshot, part: Part) -> float:
     """How much of a part is deleted; merging segments forgets the dead, an index keeps them."""
-    first, last = np.searchsorted(snapshot.dead, [part.record.first_key, part.record.last_key + 1])
-    return float(last - first) / part.record.rows
+    return len(snapshot.dead_between(part.record.first_key, part.record.last_key)) / part.record.rows
 
 
 def _advice(snapshot: Snapshot, held: int) -> list[str]:

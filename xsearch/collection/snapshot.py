@@ -48,6 +48,11 @@ class Snapshot:
         places = np.minimum(np.searchsorted(self.dead, keys), len(self.dead) - 1)
         return np.equal(self.dead[places], keys)
 
+    def dead_between(self, first_key: int, last_key: int) -> NDArray[np.int64]:
+        """The keys of deleted documents from `first_key` to `last_key`, ascending."""
+        first, last = np.searchsorted(self.dead, [first_key, last_key + 1])
+        return self.dead[first:last]
+
     def is_gone(self, keys: NDArray[np.int64], rows: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Which of the keys, placed in `rows`, have no document or one that was deleted."""
         missing: NDArray[np.bool_] = rows < 0
