@@ -31,11 +31,10 @@ class LowRankLinear(nn.Module):
 
     def take(self, update: torch.Tensor) -> None:
         """Make `update` (out, in), or the nearest one of this rank, what is added to the frozen weight."""
-        left, strength, right = torch.linalg.svd(update / self.scale, full_matrices=False)
-        rank, root = len(self.down), strength[: len(self.down)].sqrt()
+        up, down = factors(update / self.scale, len(self.down))
         with torch.no_grad():
-            self.up.copy_(left[:, :rank] * root)
-            self.down.copy_(root[:, None] * right[:rank])
+            self.up.copy_(up)
+            self.down.copy_(down)
 
     def forward(self, states: torch.Tensor) -> torch.Tensor:
         """(..., out) of `states` (..., in), in the type of autocast where it is on."""
@@ -45,6 +44,13 @@ class LowRankLinear(nn.Module):
             states.to(dtype), self.weight, self.bias, self.down, self.up, self.scale
         )
         return out
+
+
+def factors(matrix: torch.Tensor, rank: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """`up` (out, rank) and `down` (rank, in), balanced, whose product is the nearest of that rank to `matrix`."""
+    left, strength, right = torch.linalg.svd(matrix, full_matrices=False)
+    root = strength[:rank].sqrt()
+    return left[:, :rank] * root, root[:, None] * right[:rank]
 
 
 class _LowRank(torch.autograd.Function):

@@ -23,6 +23,7 @@ from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 
 from train.base import Base
+from train.beginning import find_beginning
 from train.compute import Compute
 from train.data import TrainingData
 from train.initialisation import Table, focus_table, translated_table
@@ -107,6 +108,10 @@ class Pipeline:
         )
         tokenizer, table = self._vocabulary(key)
         student = Student(self.base, table, recipe.lora, recipe.adapter, self.compute)
+        beginning = find_beginning(recipe.lora, self.base.content_hash)
+        if beginning:
+            student.begin_at(beginning.updates)
+            key = settings_key(key, beginning.key)
         run = Run(self.data, recipe, self.base, self.teacher, tokenizer, student, self.folder, self.log)
         self._measure(run, "vocabulary", ("native",))
         return run, key

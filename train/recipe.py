@@ -66,10 +66,14 @@ class Initialisation:
 
 @dataclass(frozen=True)
 class Lora:
-    """Low-rank updates of every linear layer, trained in steps 2 and 3. `rank` 0 trains the whole body instead."""
+    """Low-rank updates of every linear layer, trained in steps 2 and 3. `rank` 0 trains the whole body instead.
+
+    `start`: zero, or where the updates of other languages lie on average (`train.beginning`), if the base is theirs.
+    """
 
     rank: int = 16
     alpha: float = 32.0
+    start: str = "mean"
 
 
 @dataclass(frozen=True)
@@ -219,6 +223,7 @@ def _read(path: Path) -> dict[str, Any]:
 _CHOICES = {
     "kind": ("wordpiece", "unigram", "bpe"),
     "method": ("auto", "translation", "focus"),
+    "start": ("mean", "zero"),
     "pooling": ("", "mean", "cls", "cls_dense_tanh"),
 }
 

@@ -7,7 +7,7 @@ The body is frozen and shared by all languages; what a language owns is its tabl
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -81,12 +81,12 @@ class Student(nn.Module):
         model = copy.deepcopy(base.model)
         weight = torch.from_numpy(table.copy())
         model.set_input_embeddings(nn.Embedding.from_pretrained(weight))  # type: ignore[no-untyped-call]
-        self.low_rank: list[LowRankLinear] = []
-        for layer in _layers(model) if lora.rank else ():
+        self.low_rank: dict[str, LowRankLinear] = {}
+        for index, layer in enumerate(_layers(model)) if lora.rank else ():
             for path in LINEARS.values():
                 low_rank = LowRankLinear(layer.get_submodule(path), lora.rank, lora.alpha)
                 layer.set_submodule(path, low_rank)
-                self.low_rank.append(low_rank)
+                self.low_rank[f"encoder.layer.{index}.{path}"] = low_rank
         width = base.architecture.hidden_size
         self.bottleneck = max(1, width // adapter.reduction)
         self.adapters: list[ParallelAdapter] = []
@@ -122,7 +122,7 @@ class Student(nn.Module):
     def body_updates(self) -> list[nn.Parameter]:
         """The LoRA matrices, or with rank 0 every parameter of the body."""
         if self.lora.rank:
-            return [factor for linear in self.low_rank for factor in (linear.down, linear.up)]
+            return [factor for linear in self.low_rank.values() for factor in (linear.down, linear.up)]
         own = {id(self.table), *map(id, self.adapter_parameters())}
         return [p for p in self.model.parameters() if id(p) not in own]
 
@@ -166,7 +166,7 @@ class Student(nn.Module):
         """Keep this share of the way from a state `before` (`body_state`), in place.
 
         The LoRA updates of a mixture are those of its nearest weights of their rank, which lose nothing where LoRA
-        started at zero.
+        began at zero.
         """
         if kept == 1:
             return
@@ -174,11 +174,16 @@ class Student(nn.Module):
             mixed = [torch.lerp(a, b, kept) for a, b in zip(before, self.body_state(), strict=True)]
             self.table.copy_(mixed[0])
             if self.lora.rank:
-                for linear, update in zip(self.low_rank, mixed[1:], strict=True):
+                for linear, update in zip(self.low_rank.values(), mixed[1:], strict=True):
                     linear.take(update)
             else:
                 for parameter, weight in zip(self.body_updates(), mixed[1:], strict=True):
                     parameter.copy_(weight)
+
+    def begin_at(self, updates: Mapping[str, torch.Tensor]) -> None:
+        """Make `updates` (out, in), by the path of the linear layer, what LoRA adds (`train.beginning`)."""
+        for path, update in updates.items():
+            self.low_rank[path].take(update)
 
     def weaken_adapter(self, kept: float) -> None:
         """Keep this share of what the adapter adds, in place: of the way from a new one, which adds nothing."""
@@ -188,7 +193,11 @@ class Student(nn.Module):
                     parameter.mul_(kept)
 
     def _body_weights(self) -> list[torch.Tensor]:
-        return [linear.update() for linear in self.low_rank] if self.lora.rank else list(self.body_updates())
+        return (
+            [linear.update() for linear in self.low_rank.values()]
+            if self.lora.rank
+            else list(self.body_updates())
+        )
 
     def round_table(self) -> None:
         """Give the table the values it will be stored with, so that what is trained afterwards is trained on those."""
@@ -218,11 +227,8 @@ class Student(nn.Module):
                 linear = getattr(layer.output, part)
                 tensors[f"adapter.{prefix}.{part}.weight"] = _numpy(linear.weight)
                 tensors[f"adapter.{prefix}.{part}.bias"] = _numpy(linear.bias)
-            for path in LINEARS.values() if self.lora.rank else ():
-                # The adapter wraps the output block, so its dense layer lies one level deeper here.
-                linear = layer.get_submodule("output.block.dense" if path == "output.dense" else path)
-                tensors[f"lora.{prefix}.{path}.A"] = _numpy(linear.down)
-                tensors[f"lora.{prefix}.{path}.B"] = _numpy(linear.up)
+        for path, low_rank in self.low_rank.items():
+            tensors[f"lora.{path}.A"], tensors[f"lora.{path}.B"] = _numpy(low_rank.down), _numpy(low_rank.up)
         if not self.lora.rank:
             body = {id(parameter) for parameter in self.body_updates()}
             named = ((name, p) for name, p in self.model.named_parameters() if id(p) in body)

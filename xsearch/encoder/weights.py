@@ -7,6 +7,7 @@ the same graph, at the cost of a few more columns for the shared one.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -112,6 +113,16 @@ def compose(module: Module, base: Module | None, space: str) -> Body:
 
 
 def _merge_lora(module: Module, tensors: dict[str, Array]) -> None:
+    for path, update in lora_updates(module):
+        tensors[f"{path}.weight"] = tensors[f"{path}.weight"] + update
+
+
+def lora_updates(module: Module) -> Iterator[tuple[str, Array]]:
+    """What the module adds to the weights of its base's linear layers: (path, (out, in) float32), none without LoRA.
+
+    Raises:
+        ModuleError: a tensor holds an infinite number or one that is not a number.
+    """
     lora = module.config.lora
     if lora is None:
         return
@@ -119,9 +130,8 @@ def _merge_lora(module: Module, tensors: dict[str, Array]) -> None:
     for index in range(module.config.architecture.layers):
         for target in lora.targets:
             path = f"encoder.layer.{index}.{LINEARS[target]}"
-            update = module.tensors([f"lora.{path}.A", f"lora.{path}.B"])
-            delta = update[f"lora.{path}.B"] @ update[f"lora.{path}.A"]
-            tensors[f"{path}.weight"] = tensors[f"{path}.weight"] + factor * delta
+            factors = module.tensors([f"lora.{path}.A", f"lora.{path}.B"])
+            yield path, factor * (factors[f"lora.{path}.B"] @ factors[f"lora.{path}.A"])
 
 
 def _widened(
