@@ -47,7 +47,7 @@ def upload() -> None:
         return
     try:
         made = _index(file, lang, column.strip() or None, name.strip())
-    except XsearchError as problem:
+    except (XsearchError, OSError) as problem:  # a full disk, a store that cannot be written
         error(problem)
         return
     st.session_state["uploaded"] = made

@@ -1,3 +1,5 @@
+import errno
+
 from tests.app.conftest import damage, html
 
 QUERY = "saanko itse sahata naapurin puolelta pihalle kasvavat oksat"
@@ -89,6 +91,21 @@ def test_an_upload_without_a_file_is_refused_in_words(page):
     app = page("collections")
     next(button for button in app.button if button.label == "Index").click().run()
     assert "Choose a file and the language" in html(app)
+
+
+def test_a_disk_that_is_full_is_said_in_words(page, monkeypatch):
+    """AppTest has no file to upload, so the form is given one."""
+    from page import uploading
+
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device", "/store")
+
+    monkeypatch.setattr(uploading.st, "file_uploader", lambda *_, **__: object())
+    monkeypatch.setattr(uploading, "_index", full)
+    app = page("collections")
+    app.selectbox(key="upload_lang").set_value("fi")
+    next(button for button in app.button if button.label == "Index").click().run()
+    assert "No space left on device" in html(app)
 
 
 def test_an_option_keeps_the_letter_of_its_box_where_another_is_empty(page):

@@ -158,6 +158,7 @@ def test_bytes_that_are_no_unicode_and_a_locale_without_unicode_do_no_harm(news)
         (["  ", "--lang", "fi"], "the query is empty"),
         (["--file", "none.txt", "--lang", "fi"], "no such file"),
         (["--file", "none.parquet", "--lang", "fi"], "no such file"),
+        (["--file", "", "--lang", "fi"], "an empty name"),
     ],
 )
 def test_what_cannot_be_answered_is_one_line(run, news, arguments, message):
@@ -175,6 +176,7 @@ def test_an_empty_store_says_how_to_make_a_collection(run):
         (["--lang", "fi"], "either a query or --file"),
         (["kissa", "--file", "q.txt", "--lang", "fi"], "either a query or --file"),
         (["--file", "q.txt", "--lang", "fi", "--format", "json"], "take jsonl"),
+        (["--file", ".", "--lang", "fi"], "is a directory"),
         (["kissa", "--lang", "fi", "-k", "0"], "0 is not in the range"),
     ],
 )

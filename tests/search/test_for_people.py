@@ -220,12 +220,16 @@ class TestProjection:
         assert project([news], sample=sample).points.shape == (sample, 2)
 
     def test_metadata_called_collection_is_kept_beside_the_collection_s_name(self, tmp_path):
-        rows = [{"text": f"house {number}", "collection": "stamps"} for number in range(3)]
+        rows = [
+            {"text": f"house {number}", "collection": "stamps", "metadata_collection": "coins"}
+            for number in range(3)
+        ]
         (tmp_path / "box.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
         index_corpus(Corpus.open(tmp_path / "box.jsonl"), tmp_path / "box", lang="en")
         drawn = project([Collection.open(tmp_path / "box")]).documents
         assert drawn["collection"].to_pylist() == ["box"] * 3
         assert drawn["metadata_collection"].to_pylist() == ["stamps"] * 3
+        assert drawn["metadata_metadata_collection"].to_pylist() == ["coins"] * 3
 
     def test_nothing_to_draw_is_said(self):
         with pytest.raises(QueryError, match="no documents"):

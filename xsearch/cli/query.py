@@ -29,7 +29,7 @@ _REMOTE_BATCH, _REMOTE_HITS = 64, 20_000
 @click.argument("text", required=False)
 @click.option(
     "--file",
-    type=click.Path(path_type=Path),
+    type=click.Path(dir_okay=False),
     help="Queries instead of TEXT: .txt (one a line), or column query or text of .jsonl, .csv, .parquet.",
 )
 @click.option("--text-column", help="Column of --file that has the queries.")
@@ -74,7 +74,7 @@ _REMOTE_BATCH, _REMOTE_HITS = 64, 20_000
 @DEVICE
 def query(
     text: str | None,
-    file: Path | None,
+    file: str | None,
     text_column: str | None,
     lang: str,
     names: tuple[str, ...],
@@ -122,7 +122,7 @@ def _local_by_choice() -> bool:
     return bool(local)
 
 
-def _batches(text: str | None, file: Path | None, column: str | None, size: int) -> Iterator[list[str]]:
+def _batches(text: str | None, file: str | None, column: str | None, size: int) -> Iterator[list[str]]:
     if text is not None:
         yield [text]
         return

@@ -1,6 +1,5 @@
 """A collection: documents of one or more languages on disk, searchable, changeable while in use."""
 
-import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,10 +10,10 @@ from typing import TYPE_CHECKING, Self, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from xsearch.collection import contents, describe, orphans, verification
+from xsearch.collection import contents, describe, verification
 from xsearch.collection.drift import Recall, measure_recall
-from xsearch.collection.durable import sync_folder, write_manifest
 from xsearch.collection.encoding import EncoderFor, check_module, installed_encoder
+from xsearch.collection.folder import make, take_away
 from xsearch.collection.hit import Hit
 from xsearch.collection.lock import writer_lock
 from xsearch.collection.maintenance import check_settings, compact, tidy
@@ -88,20 +87,7 @@ class Collection:
             modules={module.language: module for module in modules},
             settings=settings,
         )
-        draft = orphans.passing(path)
-        try:
-            if path.exists():
-                raise CollectionError(
-                    f"{path} exists already; choose another name, append to it, or drop it first"
-                )
-            draft.mkdir(parents=True)
-            write_manifest(draft, manifest)
-            draft.rename(path)
-            sync_folder(path.parent)
-            orphans.remove_passing(path)
-        except OSError as error:
-            shutil.rmtree(draft, ignore_errors=True)
-            raise CollectionError(f"{path} cannot be created: {error.strerror or error}") from error
+        make(path, manifest)
         return cls.open(path, encoder_for=encoder_for)
 
     @classmethod
@@ -167,11 +153,16 @@ class Collection:
         """Check every file against the manifest and the files against each other; names what is damaged."""
         return verification.verify(self.path)
 
-    def documents(self, *, vectors: Sequence[str] = (), batch_rows: int = 4096) -> Iterator["pa.RecordBatch"]:
+    def documents(
+        self, *, vectors: Sequence[str] = (), batch_rows: int = 4096, besides: Sequence[str] = ()
+    ) -> Iterator["pa.RecordBatch"]:
         """Stream the living documents by ascending key: id, lang, text, the metadata columns, and for each space
         in `vectors` a column `vector_SPACE` of (d) float16 lists. Memory stays at about one batch.
+
+        A metadata column with one of these names, or one of the caller's own columns `besides`, comes as
+        `metadata_NAME`.
         """
-        return contents.stream(self._view.snapshot, vectors, batch_rows)
+        return contents.stream(self._view.snapshot, vectors, batch_rows, besides)
 
     # --- changing it
     # --------------------------------------------------------------------------------------------
@@ -242,13 +233,7 @@ class Collection:
     def drop(self) -> None:
         """Remove the collection from the disk. Raises CollectionError if another process is writing to it."""
         with writer_lock(self.path):
-            doomed = orphans.passing(self.path)
-            try:
-                self.path.rename(doomed)
-                shutil.rmtree(doomed)
-                orphans.remove_passing(self.path)
-            except OSError as error:
-                raise CollectionError(f"{self.path} cannot be removed: {error.strerror or error}") from error
+            take_away(self.path)
 
     def refresh(self) -> bool:
         """Show the last committed state; returns whether it is another than before."""

@@ -41,18 +41,18 @@ def live_rows(snapshot: Snapshot, segments: Sequence[Segment], batch_rows: int) 
                 yield LiveRows(segment, segment.keys[rows[alive]], rows[alive], table)
 
 
-def stream(snapshot: Snapshot, spaces: Sequence[str], batch_rows: int) -> Iterator["pa.RecordBatch"]:
-    """See `Collection.documents`; a metadata column called id, lang or text comes as `metadata_id` and so on.
-
-    All batches have one schema.
-    """
+def stream(
+    snapshot: Snapshot, spaces: Sequence[str], batch_rows: int, besides: Sequence[str]
+) -> Iterator["pa.RecordBatch"]:
+    """See `Collection.documents`. All batches have one schema."""
     import pyarrow as pa
 
     manifest = snapshot.manifest
     for space in spaces:
         if space not in manifest.spaces:
             raise QueryError(f"the {space} space is not indexed here, only {', '.join(manifest.spaces)}")
-    titles = _titles([column.name for column in manifest.columns], spaces)
+    ours = {"id", "lang", "text", *(f"vector_{space}" for space in spaces)}
+    titles = _titles([column.name for column in manifest.columns], ours | set(besides))
     types = {field.name: field.type for one in snapshot.segments for field in one.parquet().schema_arrow}
     for live in live_rows(snapshot, snapshot.segments, batch_rows):
         table = live.table
@@ -68,9 +68,9 @@ def stream(snapshot: Snapshot, spaces: Sequence[str], batch_rows: int) -> Iterat
         yield from pa.table(columns).combine_chunks().to_batches()
 
 
-def _titles(names: Sequence[str], spaces: Sequence[str]) -> dict[str, str]:
-    """What the metadata columns are called beside ours; no two the same."""
-    taken = {"id", "lang", "text", *(f"vector_{space}" for space in spaces)}
+def _titles(names: Sequence[str], taken: set[str]) -> dict[str, str]:
+    """What the metadata columns are called beside names that are `taken`; no two the same."""
+    taken = {*taken}
     titles = {}
     for name in names:
         title = name

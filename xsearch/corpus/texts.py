@@ -26,9 +26,8 @@ def read_queries(path: str | Path, column: str | None = None) -> Iterator[str]:
         CorpusError: the file is missing, corrupt or of no known format, the column cannot be told or does not
             exist, or a cell is no string.
     """
-    path = Path(path)
-    if path.suffix.lower() == ".txt":
-        yield from _lines(path)
+    if Path(path).suffix.lower() == ".txt":
+        yield from _lines(Path(path))
         return
     for file in find_files([path]):
         source = open_source(file)

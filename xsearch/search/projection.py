@@ -22,7 +22,6 @@ SAMPLE = 2_000
 
 _COMPONENTS, _ITERATIONS = 50, 500
 _ANCHORS = 5
-_NAMED_ALIKE = {"collection": "metadata_collection"}
 
 
 @dataclass(frozen=True)
@@ -83,7 +82,7 @@ def _taken(
     column = f"vector_{space}"
     tables, vectors, first = [], [], 0
     for collection in collections:
-        for batch in collection.documents(vectors=(space,)):
+        for batch in collection.documents(vectors=(space,), besides=("collection",)):
             places = chosen[(chosen >= first) & (chosen < first + batch.num_rows)] - first
             first += batch.num_rows
             if not len(places):
@@ -92,9 +91,7 @@ def _taken(
             flat = table[column].combine_chunks().flatten().to_numpy(zero_copy_only=False)
             vectors.append(np.asarray(flat, np.float32).reshape(len(table), -1))
             name = pa.array([collection.name] * len(table), pa.string())
-            own = table.drop_columns([column])
-            own = own.rename_columns([_NAMED_ALIKE.get(field, field) for field in own.column_names])
-            tables.append(own.append_column("collection", name))
+            tables.append(table.drop_columns([column]).append_column("collection", name))
     return pa.concat_tables(tables, promote_options="permissive"), np.concatenate(vectors)
 
 
