@@ -7,7 +7,7 @@ the index, which above 20,000 documents is most of what comes after the last one
 the same where other work on the machine spoils the clock; that of Ray's workers is not in it. Memory is private (no
 mapped file, which the system can take back at any time), read from outside, by the documents committed so far.
 
-`ARGS="--rows 1000000 --rounds 1"` streams a million short texts.
+`ARGS="--rows 1000000 --rounds 1"` streams a million short texts, `ARGS="--rows 5000 --runs-of-words 20"` passages.
 """
 
 from __future__ import annotations
@@ -94,12 +94,12 @@ class Watch:
         return self._documents
 
 
-def short_texts(language: str) -> Iterator[str]:
-    """Texts without end, each of two runs of 2 to 8 words from the demo corpora, so that hardly any comes twice."""
+def some_texts(language: str, runs: int) -> Iterator[str]:
+    """Texts without end, each of `runs` runs of 2 to 8 words from the demo corpora, so that hardly any comes twice."""
     words = [text.split() for text in documents(language)]
     rng = np.random.default_rng(0)
     while True:
-        yield " ".join(word for _ in range(2) for word in _few(words, rng))
+        yield " ".join(word for _ in range(runs) for word in _few(words, rng))
 
 
 def _few(texts: Sequence[Sequence[str]], rng: np.random.Generator) -> Sequence[str]:
@@ -109,9 +109,9 @@ def _few(texts: Sequence[Sequence[str]], rng: np.random.Generator) -> Sequence[s
     return words[start : start + length]
 
 
-def write_corpus(path: Path, language: str, rows: int) -> None:
+def write_corpus(path: Path, language: str, rows: int, runs: int) -> None:
     """A Parquet file with id, text and year."""
-    texts = short_texts(language)
+    texts = some_texts(language, runs)
     schema = pa.schema({"id": pa.string(), "text": pa.string(), "year": pa.int64()})
     with pq.ParquetWriter(path, schema) as writer:
         for first in range(0, rows, 10_000):
@@ -207,6 +207,7 @@ def main() -> None:
     )
     parser.add_argument("--rows", type=int, default=25_000)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--runs-of-words", type=int, default=2, help="in a text, of 2 to 8 words each")
     parser.add_argument("--language", default="fi")
     parser.add_argument("--engine", choices=["local", "ray"], default="local")
     parser.add_argument("--on", type=Path, help="folder for the corpus and the collections")
@@ -222,7 +223,7 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory(dir=options.on) as scratch:
         corpus = Path(scratch) / "corpus.parquet"
-        write_corpus(corpus, options.language, options.rows)
+        write_corpus(corpus, options.language, options.rows, options.runs_of_words)
         versions = ", ".join(f"{name} {metadata.version(name)}" for name in ("onnxruntime", "faiss-cpu"))
         print(
             f"{platform.machine()}, {available_cores()} cores, {versions}, engine {options.engine}",
