@@ -1,5 +1,6 @@
 """Building an index: train on a bounded sample, add in blocks, tune on vectors that were held back."""
 
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -51,10 +52,11 @@ def empty_index(factory: str, dimension: int) -> Any:
         if getattr(inner_kind(index), "nlist", 1) < 1:
             raise RuntimeError("Error: it has no lists")
     except RuntimeError as error:
-        reason = str(error).strip().splitlines()[-1].split("Error: ")[-1]
+        # FAISS says "Error in FUNCTION at FILE:LINE: reason", and ours is "Error: reason".
+        reason = re.split(r"Error: |\.cpp:\d+: ", str(error).strip().splitlines()[-1])[-1]
         raise QueryError(
             f"{factory!r} is not a FAISS index factory string for {dimension} dimensions: {reason}; "
-            "use auto, or one like HNSW32,SQ8 or IVF1024,SQ8"
+            "use auto, Flat for exact search, or one like HNSW32,SQ8 or IVF1024,SQ8"
         ) from None
     inner = inner_kind(index)
     if hasattr(inner, "hnsw"):
