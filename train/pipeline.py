@@ -7,6 +7,7 @@ recipe or data set never meets a stale result.
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import time
@@ -57,6 +58,9 @@ class Pipeline:
         cache: Path,
         compute: Compute | None = None,
     ) -> None:
+        self.beginning = find_beginning(recipe.lora, base.content_hash)
+        if self.beginning is None:  # what the card says must be what was done
+            recipe = dataclasses.replace(recipe, lora=dataclasses.replace(recipe.lora, start="zero"))
         self.data, self.recipe, self.base, self.folder = data, recipe, base, folder
         self.compute = compute or Compute()
         self.log = Log(folder)
@@ -108,10 +112,9 @@ class Pipeline:
         )
         tokenizer, table = self._vocabulary(key)
         student = Student(self.base, table, recipe.lora, recipe.adapter, self.compute)
-        beginning = find_beginning(recipe.lora, self.base.content_hash)
-        if beginning:
-            student.begin_at(beginning.updates)
-            key = settings_key(key, beginning.key)
+        if self.beginning:
+            student.begin_at(self.beginning.updates)
+            key = settings_key(key, self.beginning.key)
         run = Run(self.data, recipe, self.base, self.teacher, tokenizer, student, self.folder, self.log)
         self._measure(run, "vocabulary", ("native",))
         return run, key

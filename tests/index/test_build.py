@@ -121,7 +121,9 @@ def test_how_many_vectors_training_needs(factory, rows):
     "factory", ["", "Nonsense7", "IVF", "PQ7", "IVF0,Flat", "IVF99999999999999999999,Flat"]
 )
 def test_factory_strings_that_faiss_does_not_know_are_refused(factory):
-    with pytest.raises(QueryError, match=r"not a FAISS index factory string for \d+ dimensions: [^<>]*; use auto"):
+    with pytest.raises(
+        QueryError, match=r"not a FAISS index factory string for \d+ dimensions: [^<>]*; use auto"
+    ):
         empty_index(factory, 32)
 
 

@@ -64,6 +64,13 @@ def test_another_beginning_is_another_training(toy_data, base, file, module, tmp
     assert trained_batches() > first
 
 
+def test_the_recipe_of_a_module_says_where_it_really_began(toy_data, base, file, tmp_path, monkeypatch):
+    recipe = changed("lora", start="mean")
+    for where, said in ((file, "mean"), (tmp_path / "none", "zero")):
+        monkeypatch.setattr(beginning, "FILE", where)
+        assert Pipeline(toy_data, recipe, base, tmp_path / said, tmp_path / "cache").recipe.lora.start == said
+
+
 def test_another_base_or_no_lora_begins_at_zero(base, file):
     assert find_beginning(Lora(), "0" * 64, file) is None
     assert find_beginning(Lora(rank=0), base.content_hash, file) is None
