@@ -7,7 +7,8 @@ the index, which above 20,000 documents is most of what comes after the last one
 the same where other work on the machine spoils the clock; that of Ray's workers is not in it. Memory is private (no
 mapped file, which the system can take back at any time), read from outside, by the documents committed so far.
 
-`ARGS="--rows 1000000 --rounds 1"` streams a million short texts, `ARGS="--rows 5000 --runs-of-words 20"` passages.
+`ARGS="--rows 1000000 --rounds 0"` streams a million short texts through the command alone, `ARGS="--rows 5000
+--runs-of-words 20"` takes passages.
 """
 
 from __future__ import annotations
@@ -151,20 +152,26 @@ def one_round(corpus: Path, options: argparse.Namespace, scratch: Path) -> tuple
     told = json.loads(line)
     if told["rows"] != options.rows:
         raise SystemExit(f"{told['rows']} texts were encoded, not {options.rows}")
-    with tempfile.TemporaryDirectory(dir=scratch) as store:
-        watch = Watch(Path(store) / NAME / "manifest.json", options.rows)
-        line, memory = _child("index", corpus, options, store, watch)
-        whole = time.perf_counter() - watch.started
+    watch, whole, cpu, memory = indexed(corpus, options, scratch)
     found = Round(
         bare=told["seconds"],
         stored=watch.stored or whole,
         whole=whole,
         bare_cpu=told["cpu"],
-        cpu=json.loads(line)["cpu"],
+        cpu=cpu,
         bare_memory=bare_memory,
         memory=memory,
     )
     return found, watch, told["tokens"]
+
+
+def indexed(corpus: Path, options: argparse.Namespace, scratch: Path) -> tuple[Watch, float, float, Memory]:
+    """`xsearch index` alone, watched: the seconds it took, those of the processors, and its peak of memory."""
+    with tempfile.TemporaryDirectory(dir=scratch) as store:
+        watch = Watch(Path(store) / NAME / "manifest.json", options.rows)
+        line, memory = _child("index", corpus, options, store, watch)
+        whole = time.perf_counter() - watch.started
+    return watch, whole, float(json.loads(line)["cpu"]), memory
 
 
 def _child(
@@ -194,6 +201,11 @@ def report(rounds: list[Round], last: Watch, rows: int, tokens: float) -> None:
         f"{median(one.cpu for one in rounds):9.1f}{median(one.bare_cpu / one.cpu for one in rounds):7.2f}"
         f"{median(one.memory.private for one in rounds):7.0f}"
     )
+    report_memory(last, rows)
+
+
+def report_memory(last: Watch, rows: int) -> None:
+    """Print how much there was when."""
     print("\nmost memory of the last round, in MB, by documents committed")
     for step, peak in sorted(last.peaks.items()):
         print(f"from {step * rows // _STEPS:>9,}{peak:8.0f}")
@@ -206,7 +218,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--rows", type=int, default=25_000)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=5, help="0: once, without the bare encoder")
     parser.add_argument("--runs-of-words", type=int, default=2, help="in a text, of 2 to 8 words each")
     parser.add_argument("--language", default="fi")
     parser.add_argument("--engine", choices=["local", "ray"], default="local")
@@ -229,6 +241,14 @@ def main() -> None:
             f"{platform.machine()}, {available_cores()} cores, {versions}, engine {options.engine}",
             flush=True,
         )
+        if not options.rounds:
+            watch, whole, cpu, _ = indexed(corpus, options, Path(scratch))
+            stored = watch.stored or whole
+            print(
+                f"{options.rows} texts: {stored:.0f} s to the last document, {whole:.0f} in all, {cpu:.0f} CPU s"
+            )
+            report_memory(watch, options.rows)
+            return
         rounds = []
         for number in range(options.rounds):
             found, watch, tokens = one_round(corpus, options, Path(scratch))
