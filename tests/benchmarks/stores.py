@@ -291,6 +291,7 @@ _OURS = ("xsearch.collection", "faiss", "pyarrow.parquet", "pyarrow.compute")
 
 STORES: Mapping[str, tuple[tuple[str, ...], Any]] = {
     "xsearch": (_OURS, Xsearch),
+    "xsearch-wide": (_OURS, lambda: Xsearch("HNSW48,SQ8_direct_signed")),
     "xsearch-small": (_OURS, lambda: Xsearch(memory=1)),
     "hnswlib": (("hnswlib",), Hnswlib),
     "usearch-i8": (("usearch.index",), lambda: Usearch("i8")),
