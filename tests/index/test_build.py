@@ -158,3 +158,14 @@ def test_a_saved_index_is_mapped_and_not_read(tmp_path):
     faiss().write_index(built.index, str(tmp_path / "x.faiss"))
     index = faiss().read_index(str(tmp_path / "x.faiss"), faiss().IO_FLAG_MMAP_IFC)
     assert not faiss().downcast_index(index.storage).codes.is_owned
+
+
+def test_a_graph_is_built_as_thoroughly_as_its_size_asks_for(monkeypatch):
+    from xsearch.index import build as module
+    from xsearch.index.kinds import inner_kind
+
+    asked_for = []
+    monkeypatch.setattr(module, "construction_breadth", lambda rows: asked_for.append(rows) or 37)
+    _, built = build("HNSW8,SQ8")
+    assert asked_for == [len(VECTORS)]
+    assert inner_kind(built.index).hnsw.efConstruction == 37

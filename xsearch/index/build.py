@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xsearch.errors import QueryError
-from xsearch.index.choice import PER_CENTROID, TRAINING_ROWS
+from xsearch.index.choice import PER_CENTROID, TRAINING_ROWS, construction_breadth
 from xsearch.index.gpu import resolve_device, to_cpu, to_gpu
 from xsearch.index.kinds import inner_kind
 from xsearch.index.library import faiss
@@ -21,7 +21,6 @@ from xsearch.index.vector_run import VectorRun
 _SEED = 20241
 _MOST_PROBES = 256
 _MINIMUM_PER_CENTROID = 39
-_EF_CONSTRUCTION = 100
 
 
 @dataclass(frozen=True)
@@ -58,9 +57,6 @@ def empty_index(factory: str, dimension: int) -> Any:
             f"{factory!r} is not a FAISS index factory string for {dimension} dimensions: {reason}; "
             "use auto, Flat for exact search, or one like HNSW32,SQ8 or IVF1024,SQ8"
         ) from None
-    inner = inner_kind(index)
-    if hasattr(inner, "hnsw"):
-        inner.hnsw.efConstruction = _EF_CONSTRUCTION
     return index
 
 
@@ -89,6 +85,8 @@ def build_index(
     started = time.monotonic()
     target = resolve_device(device)
     index = empty_index(factory, vectors.dimension)
+    if hasattr(inner_kind(index), "hnsw"):
+        inner_kind(index).hnsw.efConstruction = construction_breadth(len(order))
     work = to_gpu(index, replicate=False) if target == "cuda" else index
     most = len(order) - probes
     scale = None

@@ -50,6 +50,15 @@ def lists_for(rows: int) -> int:
     return 1 << min(wanted, trainable, 13)
 
 
+def construction_breadth(rows: int) -> int:
+    """How many candidates a graph of `rows` vectors looks at for the links of each (`efConstruction`).
+
+    With 100, a graph of a million ends at recall .964 however long it is searched, and with 200 at .984, with .952 in
+    half the time; it takes 1.8 times as long to build. One of 100,000 reaches .98 with 100.
+    """
+    return 100 if rows <= 250_000 else 200
+
+
 def subquantizers(dimension: int, components: int) -> int:
     """The most sub-vectors of at least `components` components each that divide the dimension evenly."""
     most = max(1, dimension // components)
