@@ -17,10 +17,10 @@ import click
 import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 
 from train.lora import factors
 from train.recipe import Lora
+from train.tensors import write_tensors
 from xsearch.encoder import Module, find_module
 from xsearch.encoder.weights import lora_updates
 from xsearch.errors import ModuleError, XsearchError
@@ -83,9 +83,7 @@ def write_beginning(modules: Sequence[Module], file: Path = FILE) -> None:
         up, down = factors(mean, min(RANK, *mean.shape))
         tensors |= {f"{path}.up": up.half().contiguous(), f"{path}.down": down.half().contiguous()}
     made_of = " ".join(f"{module.config.language}:{module.content_hash[:12]}" for module in modules)
-    draft = file.with_name(f".{file.name}.draft")
-    save_file(tensors, draft, metadata={"base": bases.pop(), "modules": made_of})
-    draft.replace(file)
+    write_tensors(file, tensors, {"base": bases.pop(), "modules": made_of})
 
 
 @click.command(name="python -m train.beginning", context_settings={"help_option_names": ["-h", "--help"]})

@@ -17,10 +17,11 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 from train.log import Log
 from train.student import Student
+from train.tensors import write_tensors
 from xsearch.errors import XsearchError
 
 CHECKPOINT_SECONDS = 120.0
@@ -157,9 +158,7 @@ class _Checkpoint:
         for index, state in self._optimiser.state_dict()["state"].items():
             for key, value in state.items():
                 tensors[f"optimiser.{index}.{key}"] = torch.as_tensor(value).contiguous()
-        draft = self._path.with_suffix(".draft")
-        save_file(tensors, draft, metadata={"batch": str(batch), "batches": self._batches})
-        draft.replace(self._path)
+        write_tensors(self._path, tensors, {"batch": str(batch), "batches": self._batches})
         self._saved = time.time()
 
     def resume(self) -> int:

@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from filelock import FileLock, Timeout
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from tokenizers import Tokenizer
 
 from train.base import Base
@@ -39,6 +39,7 @@ from train.sentence_encoding import align_across_languages, encode_sentences
 from train.sequences import tokenise
 from train.student import Student
 from train.teacher import Teacher
+from train.tensors import write_tensors
 from train.vocabulary import train_tokenizer
 from xsearch.errors import XsearchError
 
@@ -142,7 +143,7 @@ class Pipeline:
         done.unlink(missing_ok=True)
         tokenizer, table = self._new_vocabulary()
         tokenizer.save(str(written))
-        _write(done, {"table": torch.from_numpy(table)}, {"key": key})
+        write_tensors(done, {"table": torch.from_numpy(table)}, {"key": key})
         self.minutes["vocabulary"] = round((time.time() - started) / 60, 1)
         return tokenizer, table
 
@@ -178,7 +179,9 @@ class Pipeline:
     def _keep(self, stage: str, key: str, student: Student) -> None:
         tensors = {name: p.detach().cpu().contiguous() for name, p in student.owned()}
         notes = {"key": key, "scores": json.dumps(self.scores), "minutes": json.dumps(self.minutes)}
-        _write(self.folder / f"{stage}.safetensors", tensors, notes | {"beside": self._beside_key(stage)})
+        write_tensors(
+            self.folder / f"{stage}.safetensors", tensors, notes | {"beside": self._beside_key(stage)}
+        )
 
     def _restore(self, stage: str, key: str, student: Student) -> bool:
         path = self.folder / f"{stage}.safetensors"
@@ -236,9 +239,3 @@ def _notes(path: Path) -> dict[str, str]:
             return file.metadata() or {}
     except SafetensorError:
         return {}
-
-
-def _write(path: Path, tensors: dict[str, torch.Tensor], notes: dict[str, str]) -> None:
-    draft = path.with_name(f".{path.stem}.draft")
-    save_file(tensors, draft, metadata=notes)
-    draft.replace(path)

@@ -29,7 +29,7 @@ def read_queries(path: str | Path, column: str | None = None) -> Iterator[str]:
     if Path(path).suffix.lower() == ".txt":
         yield from _lines(Path(path))
         return
-    for file in find_files([path]):
+    for file in find_files([path]):  # as it was given: an empty name is no path, which `Path` hides
         source = open_source(file)
         present = source.present()
         known = next((name for name in QUERY_NAMES if present.get(name)), None)
