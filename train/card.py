@@ -68,7 +68,8 @@ Licences of the sources, which `train/SOURCES.md` describes; some allow research
 
 ## Dev scores after each step
 
-Bitext accuracy in per cent (short: single sentences; long: 100 characters or more), Spearman x 100 on scored pairs.
+Bitext accuracy in per cent (short: single sentences; long: 100 characters or more; everyday: sentences of COPA),
+Spearman x 100 on scored pairs.
 
 {_scores(config.scores["dev"])}
 

@@ -117,6 +117,8 @@ def _read_beside(folder: Path, data: TrainingData, settings: Data) -> None:
             data.dev[name] = [
                 p for p in read_translations(path, language) if p.left.strip() and p.right.strip()
             ]
+    if (path := folder / "dev" / f"kardes_xcopa_dev_{language}.parquet").is_file():
+        data.dev["everyday"] = _read_copa(path)
     for name in SCORED_SETS:
         if (path := folder / "sts_train" / f"{name}_train_{language}.parquet").is_file():
             data.graded += _read_scored(path, f"{name}-train scores")
@@ -144,6 +146,19 @@ def _read_relative(folder: Path, relative: str, settings: Data, data: TrainingDa
     )
     usable = (pair for pair in pairs if sentence_key(pair.left) not in held_out)
     return [Pair(p.left, p.right, f"{relative}:{p.source}") for p in islice(usable, wanted)]
+
+
+def _read_copa(path: Path) -> list[Pair]:
+    """Premises and alternatives of COPA in English and translated, each once: a source that no training text is of."""
+    columns = read_columns(
+        path, [name + suffix for name in ("p", "a1", "a2") for suffix in ("", "_translation")]
+    )
+    english, foreign = (
+        [text for name in ("p", "a1", "a2") for text in columns[name + suffix]]
+        for suffix in ("", "_translation")
+    )
+    pairs = (Pair(e, f, "xcopa") for e, f in zip(english, foreign, strict=True) if e.strip() and f.strip())
+    return list(dict.fromkeys(pairs))
 
 
 def _read_scored(path: Path, source: str) -> list[ScoredPair]:

@@ -40,7 +40,7 @@ from train.sequences import tokenise
 from train.student import Student
 from train.teacher import Teacher
 from train.tensors import write_tensors
-from train.vocabulary import train_tokenizer
+from train.vocabulary import rules, train_tokenizer
 from xsearch.errors import XsearchError
 
 
@@ -109,6 +109,7 @@ class Pipeline:
             self.base.content_hash,
             asdict(recipe.vocabulary),
             asdict(recipe.initialisation),
+            rules(self.data.language),
             recipe.seed,
         )
         tokenizer, table = self._vocabulary(key)

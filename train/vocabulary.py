@@ -3,9 +3,9 @@
 The base encoder's vocabulary splits a foreign word into meaningless pieces; a vocabulary learnt on the language
 keeps words whole, which makes inputs shorter and gives the word alignment (`train.alignment`) units to translate.
 
-The normaliser is the same for every script: NFC, lower-casing (a no-op where there is no case) and no accent
-stripping, since accents, vowel signs and nuktas carry meaning. In scripts without spaces (Chinese, Japanese, Thai)
-a clause between punctuation marks stands for a word, and the sub-word model finds the words inside it.
+The normaliser is NFKC, lower-casing (a no-op where there is no case), no accent stripping, since accents and vowel
+signs carry meaning, and what `train.orthography` knows of the language. In scripts without spaces (Chinese, Japanese,
+Thai) a clause between punctuation marks stands for a word, and the sub-word model finds the words inside it.
 
 WordPiece and BPE give the same tokenizer for the same texts. The Unigram trainer of the tokenizers library adds up
 in an order that changes from process to process, so that rare pieces may differ between two trainings.
@@ -20,6 +20,7 @@ from collections.abc import Iterable, Sequence
 
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 
+from train.orthography import clitics, composition, folding
 from train.recipe import Vocabulary
 from xsearch.errors import XsearchError
 
@@ -40,7 +41,7 @@ def train_tokenizer(texts: Sequence[str], language: str, settings: Vocabulary) -
     """Learn a tokenizer from texts of one language. The post-processor adds [CLS] and [SEP]; the padding id is 0."""
     normalise = normaliser(language)
     if settings.kind == "wordpiece":
-        tokenizer = _wordpiece(texts, normalise, settings)
+        tokenizer = _wordpiece(texts, normalise, word_cutter(language), settings)
     elif settings.kind in ("unigram", "bpe"):
         tokenizer = _metaspace(texts, normalise, settings)
     else:
@@ -67,7 +68,7 @@ def united(tokenizers: Sequence[Tokenizer]) -> Tokenizer:
             )
         for piece in sorted(model["vocab"], key=model["vocab"].__getitem__):
             vocabulary.setdefault(piece, len(vocabulary))
-    return _with_ends(_wordpiece_of(vocabulary, normaliser("")))
+    return _with_ends(_wordpiece_of(vocabulary, normaliser(""), word_cutter("")))
 
 
 def _with_ends(tokenizer: Tokenizer) -> Tokenizer:
@@ -79,14 +80,19 @@ def _with_ends(tokenizer: Tokenizer) -> Tokenizer:
     return tokenizer
 
 
-def _wordpiece(texts: Sequence[str], normalise: normalizers.Normalizer, settings: Vocabulary) -> Tokenizer:
+def _wordpiece(
+    texts: Sequence[str],
+    normalise: normalizers.Normalizer,
+    cutting: pre_tokenizers.PreTokenizer,
+    settings: Vocabulary,
+) -> Tokenizer:
     # The trainer numbers the continuing characters (##a) in the order of a hash map, which changes from process to
     # process and decides ties between merges. Announced as special tokens they are numbered in our order; the
     # tokenizer is then built anew from the vocabulary alone, where they are ordinary pieces.
     alphabet = _alphabet(texts, normalise)
     continuing = [f"##{c}" for c in alphabet if unicodedata.category(c)[0] not in "PZC"]
     learner = Tokenizer(models.WordPiece(unk_token="[UNK]"))
-    learner.normalizer, learner.pre_tokenizer = normalise, pre_tokenizers.BertPreTokenizer()
+    learner.normalizer, learner.pre_tokenizer = normalise, cutting
     trainer = trainers.WordPieceTrainer(
         vocab_size=settings.size,
         min_frequency=settings.min_frequency,
@@ -96,13 +102,15 @@ def _wordpiece(texts: Sequence[str], normalise: normalizers.Normalizer, settings
         show_progress=False,
     )
     learner.train_from_iterator(texts, trainer)
-    return _wordpiece_of(json.loads(learner.to_str())["model"]["vocab"], normalise)
+    return _wordpiece_of(json.loads(learner.to_str())["model"]["vocab"], normalise, cutting)
 
 
-def _wordpiece_of(vocabulary: dict[str, int], normalise: normalizers.Normalizer) -> Tokenizer:
+def _wordpiece_of(
+    vocabulary: dict[str, int], normalise: normalizers.Normalizer, cutting: pre_tokenizers.PreTokenizer
+) -> Tokenizer:
     model = models.WordPiece(vocab=vocabulary, unk_token="[UNK]", max_input_chars_per_word=_LONGEST_WORD)
     tokenizer = Tokenizer(model)
-    tokenizer.normalizer, tokenizer.pre_tokenizer = normalise, pre_tokenizers.BertPreTokenizer()
+    tokenizer.normalizer, tokenizer.pre_tokenizer = normalise, cutting
     tokenizer.add_special_tokens(list(SPECIAL_TOKENS))
     return tokenizer
 
@@ -148,9 +156,21 @@ def _alphabet(texts: Iterable[str], normalise: normalizers.Normalizer) -> list[s
     return sorted(sorted(seen, key=lambda c: (-seen[c], c))[:ALPHABET])
 
 
+def rules(language: str) -> str:
+    """How texts are normalised and cut into words, as a tokenizer's file states it."""
+    return _wordpiece_of({"[UNK]": 0}, normaliser(language), word_cutter(language)).to_str()
+
+
+def word_cutter(language: str) -> pre_tokenizers.PreTokenizer:
+    """Words at white space and punctuation, and without what some languages write together with them."""
+    words = pre_tokenizers.BertPreTokenizer()
+    first = clitics(language)
+    return pre_tokenizers.Sequence([*first, words]) if first else words
+
+
 def normaliser(language: str) -> normalizers.Normalizer:
-    """NFC, control characters and runs of white space cleaned, lower case; nothing that carries meaning is lost."""
-    steps: list[normalizers.Normalizer] = [normalizers.NFC()]
+    """NFKC (Hangul in its letters), lower case, one spelling for what the language spells in several ways."""
+    steps: list[normalizers.Normalizer] = [composition(language)]
     if language in _DOTLESS_I:
         steps += [normalizers.Replace("I", "ı"), normalizers.Replace("İ", "i")]
     # Curly apostrophes are typed straight as often as not, and Uzbek and Hausa spell letters with them.
@@ -158,6 +178,7 @@ def normaliser(language: str) -> normalizers.Normalizer:
         normalizers.Replace(Regex("[\u2018\u2019\u02bb\u02bc\u0060\u00b4]"), "'"),
         normalizers.Replace(Regex("[\u200b\ufeff\u00ad]"), ""),
         normalizers.Lowercase(),
+        *folding(language),
         normalizers.Replace(Regex(r"\s+"), " "),
         normalizers.Strip(),
     ]

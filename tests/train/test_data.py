@@ -189,3 +189,22 @@ def test_cross_lingual_paraphrases_come_from_either_side():
     )
     found = cross_lingual_paraphrases(data)
     assert found == [Pair("house", "rakennus", "p"), Pair("hound", "koira", "en:q")]
+
+
+def test_sentences_of_copa_are_a_dev_set_of_their_own(data_folder, tmp_path):
+    shutil.copytree(data_folder, tmp_path / "data")
+    english = {"p": ["The man ran.", "It rained."], "a1": ["He fell.", "It rained."], "a2": ["He won.", ""]}
+    finnish = {
+        "p": ["Mies juoksi.", "Satoi."],
+        "a1": ["Hän kaatui.", "Satoi."],
+        "a2": ["Hän voitti.", "Hän."],
+    }
+    columns = english | {f"{name}_translation": texts for name, texts in finnish.items()}
+    pq.write_table(pa.table(columns), tmp_path / "data" / "dev" / "kardes_xcopa_dev_fi.parquet")
+    pairs = read_training_data(tmp_path / "data", "fi", Data()).dev["everyday"]
+    assert [(p.left, p.right) for p in pairs] == [
+        ("The man ran.", "Mies juoksi."),
+        ("It rained.", "Satoi."),
+        ("He fell.", "Hän kaatui."),
+        ("He won.", "Hän voitti."),
+    ]
