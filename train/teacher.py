@@ -8,7 +8,6 @@ languages, so languages share the cache.
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -16,12 +15,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file
 
 from train.base import Base
 from train.compute import Compute
 from train.keys import KEY_BYTES, text_key
 from train.sequences import length_batches, padded, tokenise
+from train.tensors import write_tensors
 from xsearch.errors import XsearchError
 
 _SHARD = 20_000
@@ -92,7 +92,6 @@ class Teacher:
         keys = np.frombuffer(b"".join(texts), np.uint8).reshape(-1, KEY_BYTES)
         half = vectors.astype(np.float16)
         name = hashlib.sha256(keys.tobytes()).hexdigest()[:24]
-        draft = self._folder / f".{name}.{os.getpid()}"
-        save_file({"keys": keys.copy(), "vectors": half}, draft)
-        draft.replace(self._folder / f"{name}.safetensors")
+        tensors = {"keys": torch.from_numpy(keys.copy()), "vectors": torch.from_numpy(half)}
+        write_tensors(self._folder / f"{name}.safetensors", tensors, {})
         self._rows.update(zip(texts, half, strict=True))

@@ -1,7 +1,8 @@
 """The contenders of `make bench-index`: each stores vectors on disk, opens them again and answers queries.
 
-`settings` are what a user would turn to trade time for recall, from the fastest on. One with metadata (xsearch,
-LanceDB, Milvus) returns documents; the bare libraries return row numbers only, which costs them less.
+Every graph looks at as many candidates for its links as ours does for as many vectors. `settings` are what a user
+would turn to trade time for recall, from the fastest on. One with metadata (xsearch, LanceDB, Milvus) returns
+documents; the bare libraries return row numbers only, which costs them less.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from xsearch.index.choice import construction_breadth
 
 Vectors = np.memmap[Any, np.dtype[np.float16]]
 
@@ -130,7 +133,7 @@ class Hnswlib:
         import hnswlib
 
         index = hnswlib.Index("ip", vectors.shape[1])
-        index.init_index(len(vectors), M=16, ef_construction=100)
+        index.init_index(len(vectors), M=16, ef_construction=construction_breadth(len(vectors)))
         for rows, block in _blocks(vectors):
             index.add_items(block, rows)
         index.save_index(str(folder / "index.bin"))
@@ -163,7 +166,11 @@ class Usearch:
         from usearch.index import Index
 
         index = Index(
-            ndim=vectors.shape[1], metric="cos", dtype=self._dtype, connectivity=16, expansion_add=100
+            ndim=vectors.shape[1],
+            metric="cos",
+            dtype=self._dtype,
+            connectivity=16,
+            expansion_add=construction_breadth(len(vectors)),
         )
         for rows, block in _blocks(vectors):
             index.add(rows, block)
@@ -257,7 +264,7 @@ class MilvusLite:
             client.insert("c", [{"id": row, "text": text, "vector": vector} for row, text, vector in triples])
         client.flush("c")
         index = client.prepare_index_params()
-        graph = {"M": 16, "efConstruction": 100}
+        graph = {"M": 16, "efConstruction": construction_breadth(min(len(vectors), 100_000))}
         index.add_index("vector", index_type="HNSW", metric_type="IP", params=graph)
         client.create_index("c", index)
         client.load_collection("c")

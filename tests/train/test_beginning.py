@@ -104,3 +104,9 @@ def test_a_module_that_is_not_there_is_a_users_mistake(tmp_path):
     result = CliRunner().invoke(beginning.main, ["xx-none", "-o", str(tmp_path / "file")])
     assert (result.exit_code, "Traceback" in result.output) == (1, False)
     assert not (tmp_path / "file").exists()
+
+
+def test_a_folder_that_takes_no_file_is_a_users_mistake(module, tmp_path):
+    (tmp_path / "file").write_text("here")
+    with pytest.raises(XsearchError, match=r"cannot be written"):
+        write_beginning([module], tmp_path / "file" / "beginning.safetensors")
