@@ -1,7 +1,14 @@
-"""What writers of a language spell in several ways and mean alike, made one before words are cut.
+"""What writers of a language spell in several ways and mean alike, made one before words are cut; and where to cut.
 
 A form that the training shows in one spelling is met in the other when people search. These are the foldings that
-are usual for the language, and no more: accents, vowel signs and whatever tells words apart stay.
+are usual for the language, and no more: accents, vowel signs and whatever tells words apart stay. And what is written
+together with a word ("and", "the", "of", particles) is cut off, so that the word is the same piece without it.
+
+Sentences of a source left out of the training that are found before any training, from the language and from English,
+without and with both (1,000; 294 in Uzbek): Arabic 47.7 and 46.5 %, 64.3 and 64.7 (58.5 and 60.7 by folding alone);
+Amharic 37.1 and 37.7, 45.1 and 46.9 (39.9 and 41.2); Uzbek 52.7 and 55.1, 59.2 and 62.9; Korean 58.4 and 56.0, 62.3 and
+58.9; Telugu 49.5 and 52.1, 51.8 and 53.5 by cutting. Endings cut off made no difference in Kazakh, Uzbek and Marathi,
+and prefixes of verbs made Swahili worse.
 
 | languages | what | source |
 |---|---|---|
@@ -13,6 +20,7 @@ are usual for the language, and no more: accents, vowel signs and whatever tells
 | zh | traditional characters read as simplified ones | OpenCC |
 | ru | ё | |
 | tr | circumflex | |
+| kk | the Latin letter that looks like ә | |
 """
 
 from __future__ import annotations
