@@ -15,7 +15,8 @@ and prefixes of verbs made Swahili worse.
 | uz | Cyrillic read as Latin; the marks of oʻ, gʻ and ʼ are letters, not quotation marks | Uzbek law of 1995 |
 | ar | hamza on alef, final yeh and teh marbuta; vowel marks and tatweel left out | Lucene, ArabicNormalizer |
 | am | letters of one sound (ሐ ኀ, ሠ, ዐ, ፀ) | usual in Amharic retrieval (Yimam et al. 2021) |
-| hi mr te | joiners, nukta and candrabindu | Lucene, IndicNormalizer and HindiNormalizer |
+| hi mr | joiners, nukta, candrabindu, nasals before consonants | Lucene, IndicNormalizer and HindiNormalizer |
+| te | joiners | Lucene, IndicNormalizer |
 | ha sw | the apostrophe of a letter (ʼy, ngʼ) | |
 | zh | traditional characters read as simplified ones | OpenCC |
 | ru | ё | |
@@ -40,7 +41,12 @@ _UZBEK = {
     "(?<=[og])'": "ʻ", "(?<=\\p{L})'(?=\\p{L})": "ʼ",
 }  # fmt: skip
 _IDEOGRAPHS = range(0x3400, 0xA000)
-_INDIC = {"[\u200c\u200d\u093c]": "", "\u0901": "\u0902"}
+_INDIC = {"[\u200c\u200d]": ""}
+_DEVANAGARI = _INDIC | {
+    "\u093c": "",
+    "\u0901": "\u0902",
+    "[ङञणनम]\u094d(?=[क-घच-झट-ढत-धप-भ])": "\u0902",  # a nasal before a consonant of its own place: हिन्दी, हिंदी
+}
 _ARABIC = {
     "[\u0640\u064b-\u0652]": "",
     "[\u0622\u0623\u0625]": "\u0627",
@@ -57,7 +63,7 @@ def _digits(*zeros: str) -> dict[str, str]:
 _FOLDED: dict[str, dict[str, str]] = {
     "uz": _UZBEK,
     "ar": _ARABIC | _digits("\u0660", "\u06f0"),
-    "hi": _INDIC | _digits("\u0966"), "mr": _INDIC | _digits("\u0966"), "te": _INDIC | _digits("\u0c66"),
+    "hi": _DEVANAGARI | _digits("\u0966"), "mr": _DEVANAGARI | _digits("\u0966"), "te": _INDIC | _digits("\u0c66"),
     "kk": {"ə": "ә"},
     "ha": {"ƴ": "ʼy", "(?<!\\p{L})'(?=y)|(?<=\\p{L})'(?=\\p{L})": "ʼ"},
     "sw": {"(?<=ng)'": "ʼ"},
