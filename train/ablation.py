@@ -62,10 +62,15 @@ def _without_adaptation(recipe: Recipe) -> Recipe:
     )
 
 
+def _without_orthography(recipe: Recipe) -> Recipe:
+    return dataclasses.replace(recipe, vocabulary=dataclasses.replace(recipe.vocabulary, orthography=False))
+
+
 VARIANTS = {
     "paraphrases-only": Variant("alignment on cross-lingual paraphrases only", _alignment(1.0)),
     "parallel-only": Variant("alignment on translations only", _alignment(0.0)),
     "no-adaptation": Variant("without language adaptation", _without_adaptation),
+    "no-orthography": Variant("words as they are spelt", _without_orthography),
     "full-fine-tuning": Variant("full fine-tuning in place of LoRA", whole_body),
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from itertools import cycle, islice
 from typing import Any
@@ -51,11 +52,10 @@ def joint_vocabulary(parts: Sequence[TrainingData], recipe: Recipe, base: Base) 
     """
     known: Any = base.model.get_input_embeddings()
     base_table = known.weight.detach().cpu().numpy()
-    own = [
-        train_tokenizer(part.texts(), part.language, recipe.vocabulary)
-        for part in parts
-        if part.language != "en"
-    ]
+    plain = dataclasses.replace(
+        recipe.vocabulary, orthography=False
+    )  # one tokenizer can spell as one language only
+    own = [train_tokenizer(part.texts(), part.language, plain) for part in parts if part.language != "en"]
     tokenizer = united([base.tokenizer, *own])
     counted = [
         translation_counts(

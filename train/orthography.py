@@ -79,9 +79,12 @@ _FOLDED["am"] = {
 
 
 def composition(language: str) -> normalizers.Normalizer:
-    """The Unicode form that texts are read in: NFKC, and NFKD for Korean, whose syllables hold a word's last letters
-    and the first of what is joined to it.
+    """The Unicode form that texts are read in: NFKC; NFC where no language is known.
+
+    NFKD for Korean, whose syllables hold a word's last letters and the first of what is joined to it.
     """
+    if not language:
+        return normalizers.NFC()
     return normalizers.NFKD() if language == "ko" else normalizers.NFKC()
 
 

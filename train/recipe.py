@@ -50,6 +50,9 @@ class Vocabulary:
     kind: str = "wordpiece"
     size: int = 20_000
     min_frequency: int = 2
+    orthography: bool = (
+        True  # one spelling, and words without clitics, where the language is known (`train.orthography`)
+    )
 
 
 @dataclass(frozen=True)
@@ -268,7 +271,7 @@ def _checked(key: str, value: Any, default: Any, where: str) -> Any:
         return {name: float(weight) for name, weight in value.items()}
     if isinstance(default, float) and _is_number(value):
         value = float(value)
-    if isinstance(value, bool) or not isinstance(value, type(default)):
+    if type(value) is not type(default):  # a bool is an int, but no number
         raise XsearchError(f"{where}: {key} is {value!r}, expected {type(default).__name__} like {default!r}")
     if key in _CHOICES and value not in _CHOICES[key]:
         raise XsearchError(

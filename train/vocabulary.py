@@ -3,9 +3,10 @@
 The base encoder's vocabulary splits a foreign word into meaningless pieces; a vocabulary learnt on the language
 keeps words whole, which makes inputs shorter and gives the word alignment (`train.alignment`) units to translate.
 
-The normaliser is NFKC, lower-casing (a no-op where there is no case), no accent stripping, since accents and vowel
-signs carry meaning, and what `train.orthography` knows of the language. In scripts without spaces (Chinese, Japanese,
-Thai) a clause between punctuation marks stands for a word, and the sub-word model finds the words inside it.
+The normaliser is NFKC (NFC without `orthography`), lower-casing (a no-op where there is no case), no accent stripping,
+since accents and vowel signs carry meaning, and what `train.orthography` knows of the language. In scripts without
+spaces (Chinese, Japanese, Thai) a clause between punctuation marks stands for a word, and the sub-word model finds the
+words inside it.
 
 WordPiece and BPE give the same tokenizer for the same texts. The Unigram trainer of the tokenizers library adds up
 in an order that changes from process to process, so that rare pieces may differ between two trainings.
@@ -39,9 +40,10 @@ _DOTLESS_I = frozenset({"tr", "az"})
 
 def train_tokenizer(texts: Sequence[str], language: str, settings: Vocabulary) -> Tokenizer:
     """Learn a tokenizer from texts of one language. The post-processor adds [CLS] and [SEP]; the padding id is 0."""
-    normalise = normaliser(language)
+    normalise = normaliser(language, orthography=settings.orthography)
     if settings.kind == "wordpiece":
-        tokenizer = _wordpiece(texts, normalise, word_cutter(language), settings)
+        cutting = word_cutter(language if settings.orthography else "")
+        tokenizer = _wordpiece(texts, normalise, cutting, settings)
     elif settings.kind in ("unigram", "bpe"):
         tokenizer = _metaspace(texts, normalise, settings)
     else:
@@ -50,10 +52,10 @@ def train_tokenizer(texts: Sequence[str], language: str, settings: Vocabulary) -
 
 
 def united(tokenizers: Sequence[Tokenizer]) -> Tokenizer:
-    """One WordPiece tokenizer that knows every piece of several, and has no language's own lower-casing.
+    """One WordPiece tokenizer that knows every piece of several, and has no language's own lower-casing or spelling.
 
-    WordPiece takes the longest piece that fits, so every language is cut as by its own tokenizer, or into longer
-    pieces that another language has too.
+    So the others must be without `orthography`. WordPiece takes the longest piece that fits, so every language is cut
+    as by its own tokenizer, or into longer pieces that another language has too.
 
     Raises:
         XsearchError: one of them is no WordPiece tokenizer.
@@ -168,9 +170,10 @@ def word_cutter(language: str) -> pre_tokenizers.PreTokenizer:
     return pre_tokenizers.Sequence([*first, words]) if first else words
 
 
-def normaliser(language: str) -> normalizers.Normalizer:
-    """NFKC (Hangul in its letters), lower case, one spelling for what the language spells in several ways."""
-    steps: list[normalizers.Normalizer] = [composition(language)]
+def normaliser(language: str, *, orthography: bool = True) -> normalizers.Normalizer:
+    """NFC, lower case as the language has it; NFKC and what `train.orthography` knows of it with `orthography`."""
+    known = language if orthography else ""
+    steps: list[normalizers.Normalizer] = [composition(known)]
     if language in _DOTLESS_I:
         steps += [normalizers.Replace("I", "ı"), normalizers.Replace("İ", "i")]
     # Curly apostrophes are typed straight as often as not, and Uzbek and Hausa spell letters with them.
@@ -178,7 +181,7 @@ def normaliser(language: str) -> normalizers.Normalizer:
         normalizers.Replace(Regex("[\u2018\u2019\u02bb\u02bc\u0060\u00b4]"), "'"),
         normalizers.Replace(Regex("[\u200b\ufeff\u00ad]"), ""),
         normalizers.Lowercase(),
-        *folding(language),
+        *folding(known),
         normalizers.Replace(Regex(r"\s+"), " "),
         normalizers.Strip(),
     ]

@@ -2,7 +2,8 @@
 
 import pytest
 
-from train.vocabulary import normaliser, word_cutter
+from train.recipe import Vocabulary
+from train.vocabulary import normaliser, train_tokenizer, word_cutter
 
 
 def folded(language: str, text: str) -> str:
@@ -66,3 +67,9 @@ def test_what_is_written_together_with_a_word_is_cut_off(language, text, cut):
 def test_korean_particles_are_cut_off_within_a_syllable_too():
     assert words("ko", "학교에서는") == [folded("ko", "학교"), folded("ko", "에서는")]
     assert words("ko", "나무") == [folded("ko", "나무")]
+
+
+def test_a_recipe_can_leave_the_spelling_alone():
+    tokenizer = train_tokenizer(["كَتَبَ والكتاب"] * 3, "ar", Vocabulary(size=100, orthography=False))
+    assert [word for word, _ in tokenizer.pre_tokenizer.pre_tokenize_str("والكتاب")] == ["والكتاب"]
+    assert tokenizer.normalizer.normalize_str("كَتَبَ") == "كَتَبَ"
