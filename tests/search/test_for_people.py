@@ -173,6 +173,12 @@ class TestWords:
             assert all(0 <= one.start < one.end <= len(text) for one in word.answers)
             assert list(word.answers) == sorted(word.answers, key=lambda one: -one.similarity)
 
+    def test_a_word_is_marked_with_all_its_vowel_signs(self):
+        for query, text in [("लड़की", "लड़की।"), ("كَتَبَ", "كَتَبَ.")]:
+            (word,) = answering_words(query, text, query_lang="en", text_lang="en")
+            assert query[word.start : word.end] == query
+            assert [text[a.start : a.end] for a in word.answers] == [query]
+
     @pytest.mark.parametrize(
         ("query", "text"), [("", "cat"), ("cat", ""), ("?!", "cat"), ("cat", "..."), ("猫", "猫と犬")]
     )

@@ -25,8 +25,10 @@ MOST_WORDS = 400
 _MOST_QUERY_WORDS = 40
 _CLOSE = 0.85
 
-# Letters and digits of any script, with the marks (accents, vowel signs) and apostrophes inside a word.
-_WORD = re.compile(r"[^\W_]+(?:[\u0300-\u036f\u0900-\u0dff'’-]+[^\W_]+)*")
+# Letters and digits of any script, with their marks (accents, vowel signs; of Hebrew, Arabic and India), and
+# apostrophes and hyphens inside a word.
+_MARK = r"[\u0300-\u036f\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06ed\u0900-\u0963\u0981-\u0dff]"
+_WORD = re.compile(rf"[^\W_]+(?:{_MARK}[^\W_]*|['’-]+[^\W_]+)*")
 _UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")
 
 
