@@ -122,3 +122,14 @@ def test_a_language_that_came_later_leaves_the_words_of_the_others_findable(anim
     assert set(ids(animals, "koira")) == {"d0", "d2", "d4"}
     assert ids(animals, "hund", lang="da") == ["new"]
     assert ids(animals, "koira", lang="sv") == ["d5"]
+
+
+def test_a_word_with_vowel_signs_is_one_word(tmp_path):
+    collection = create(tmp_path / "c", languages=("hi",), settings=IndexSettings(keywords=True))
+    texts = [
+        "हिन्दी की किताब",
+        "हिन और दी",
+        "चिट्ठी",
+    ]  # the second holds what a cut at the virama leaves of the first
+    collection.add(["a", "b", "c"], texts, lang="hi", vectors={"shared": random_vectors(3)})
+    assert ids(collection, "हिन्दी", lang="hi") == ["a"]

@@ -32,6 +32,7 @@ _STEMMERS = {
     "fr": "french", "hu": "hungarian", "it": "italian", "nl": "dutch", "no": "norwegian", "pt": "portuguese",
     "ro": "romanian", "ru": "russian", "sv": "swedish", "ta": "tamil", "tr": "turkish",
 }  # fmt: skip
+_WORD = r"[\p{Alphabetic}\p{M}\p{Nd}]+"  # the library's own rule cuts Indic words at every virama
 _WITHOUT_SPACES = {"ja", "km", "lo", "my", "th", "zh"}
 
 
@@ -181,7 +182,7 @@ def _analyser(lang: str) -> Any:
     if lang in _WITHOUT_SPACES:
         tokenizer = tantivy.Tokenizer.ngram(min_gram=2, max_gram=2)
         return tantivy.TextAnalyzerBuilder(tokenizer).filter(tantivy.Filter.lowercase()).build()
-    builder = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.simple()).filter(tantivy.Filter.lowercase())
+    builder = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.regex(_WORD)).filter(tantivy.Filter.lowercase())
     if lang in _STEMMERS:
         builder = builder.filter(tantivy.Filter.stemmer(_STEMMERS[lang]))
     return builder.build()
