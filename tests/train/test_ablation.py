@@ -42,6 +42,8 @@ def test_every_step_and_every_variant_is_measured_by_the_code_that_measures_modu
         labels = {(s.label.task, s.label.space) for s in one.scores}
         both = name not in list(ROWS)[:-1]
         assert labels == {("sts", "native"), ("bitext", "shared")} | ({("sts", "shared")} if both else set())
+    # Finnish spells and cuts words in one way, so there it is the pipeline again.
+    assert found.pop("no-orthography").content_hashes == found["cross_lingual_alignment"].content_hashes
     assert len({one.content_hashes["fi"] for one in found.values()}) == len(found)
 
 
