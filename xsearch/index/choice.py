@@ -53,8 +53,8 @@ def lists_for(rows: int) -> int:
 def construction_breadth(rows: int) -> int:
     """How many candidates a graph of `rows` vectors looks at for the links of each (`efConstruction`).
 
-    With 100, a graph of a million ends at recall .964 however long it is searched, and with 200 at .984, with .952 in
-    half the time; it takes 1.8 times as long to build. One of 100,000 reaches .98 with 100.
+    With 100, a graph of a million ends at recall .964 however long it is searched, and with 200 at .979 to .984,
+    with .952 in half the time; it takes 1.8 times as long to build. One of 100,000 reaches .98 with 100.
     """
     return 100 if rows <= 250_000 else 200
 
