@@ -60,8 +60,14 @@ def _digits(*zeros: str) -> dict[str, str]:
     return {f"[{''.join(chr(ord(zero) + digit) for zero in zeros)}]": str(digit) for digit in range(10)}
 
 
+# Ethiopic syllables stand in rows of eight, one for each vowel.
+_HOMOPHONES = {0x1210: 0x1200, 0x1280: 0x1200, 0x1220: 0x1230, 0x12D0: 0x12A0, 0x1340: 0x1338}
+_AMHARIC = {chr(row + vowel): chr(to + vowel) for row, to in _HOMOPHONES.items() for vowel in range(7)}
+_AMHARIC |= {"[ሃኻ]": "ሀ", "ኣ": "አ", "፡": " "}
+
 _FOLDED: dict[str, dict[str, str]] = {
     "uz": _UZBEK,
+    "am": _AMHARIC,
     "ar": _ARABIC | _digits("\u0660", "\u06f0"),
     "hi": _DEVANAGARI | _digits("\u0966"), "mr": _DEVANAGARI | _digits("\u0966"), "te": _INDIC | _digits("\u0c66"),
     "kk": {"ə": "ә"},
@@ -70,12 +76,6 @@ _FOLDED: dict[str, dict[str, str]] = {
     "ru": {"ё": "е"},
     "tr": {"â": "a", "î": "i", "û": "u"},
 }  # fmt: skip
-
-# Ethiopic syllables stand in rows of eight, one for each vowel.
-_HOMOPHONES = {0x1210: 0x1200, 0x1280: 0x1200, 0x1220: 0x1230, 0x12D0: 0x12A0, 0x1340: 0x1338}
-_FOLDED["am"] = {
-    chr(row + vowel): chr(to + vowel) for row, to in _HOMOPHONES.items() for vowel in range(7)
-} | {"[ሃኻ]": "ሀ", "ኣ": "አ", "፡": " "}
 
 
 def composition(language: str) -> normalizers.Normalizer:

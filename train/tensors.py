@@ -20,9 +20,8 @@ def write_tensors(path: Path, tensors: Mapping[str, torch.Tensor], notes: Mappin
     Raises:
         XsearchError: the folder takes no file.
     """
-    draft = path.with_name(
-        f".{path.name}.{os.getpid()}"
-    )  # two trainings may write one file of the shared cache
+    # two trainings may write one file of the shared cache
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         save_file(dict(tensors), draft, metadata=dict(notes))
         draft.replace(path)

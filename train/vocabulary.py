@@ -42,7 +42,7 @@ def train_tokenizer(texts: Sequence[str], language: str, settings: Vocabulary) -
     """Learn a tokenizer from texts of one language. The post-processor adds [CLS] and [SEP]; the padding id is 0."""
     normalise = normaliser(language, orthography=settings.orthography)
     if settings.kind == "wordpiece":
-        cutting = word_cutter(language if settings.orthography else "")
+        cutting = word_cutter(language, orthography=settings.orthography)
         tokenizer = _wordpiece(texts, normalise, cutting, settings)
     elif settings.kind in ("unigram", "bpe"):
         tokenizer = _metaspace(texts, normalise, settings)
@@ -163,10 +163,10 @@ def rules(language: str) -> str:
     return _wordpiece_of({"[UNK]": 0}, normaliser(language), word_cutter(language)).to_str()
 
 
-def word_cutter(language: str) -> pre_tokenizers.PreTokenizer:
-    """Words at white space and punctuation, and without what some languages write together with them."""
+def word_cutter(language: str, *, orthography: bool = True) -> pre_tokenizers.PreTokenizer:
+    """Words at white space and punctuation; with `orthography` without what the language writes together with them."""
     words = pre_tokenizers.BertPreTokenizer()
-    first = clitics(language)
+    first = clitics(language if orthography else "")
     return pre_tokenizers.Sequence([*first, words]) if first else words
 
 
