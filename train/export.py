@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-import platform
 import shutil
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from train.base import place_base
 from train.card import language_card
@@ -101,14 +99,12 @@ def better_space(scores: dict[str, dict[str, float]]) -> str:
 
 def provenance(pipeline: Pipeline) -> dict[str, Any]:
     """What the module was made from: settings, data by source, time, machine."""
-    data, compute = pipeline.data, pipeline.compute
-    precision = "bf16 autocast" if compute.mixed else "float32"
-    machine = f"{platform.machine()}, {torch.get_num_threads()} thread(s), torch {torch.__version__}"
+    data = pipeline.data
     return {
         "date": datetime.date.today().isoformat(),
         "recipe": pipeline.recipe.to_json(),
         "minutes": pipeline.minutes,
-        "machine": f"{machine}, {compute.device}, {precision}",
+        "machine": pipeline.machine,
         "translations": dict(Counter(p.source for p in data.pairs).most_common()),
         "relatives": dict(Counter(p.source for p in data.relatives).most_common()),
         "paraphrases": dict(Counter(p.source for p in data.paraphrases).most_common()),

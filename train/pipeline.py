@@ -47,7 +47,8 @@ from xsearch.errors import XsearchError
 class Pipeline:
     """A language's training run in `folder`; teacher vectors are cached in `cache`.
 
-    After `run`, `scores` holds the dev scores after each step and `minutes` how long each step took.
+    After `run`, `scores` holds the dev scores after each step, `minutes` how long each step took, and `machine` what
+    the last of them ran on.
     """
 
     def __init__(
@@ -69,6 +70,7 @@ class Pipeline:
         self.teacher = Teacher(base, cache, self.compute)
         self.scores: dict[str, dict[str, float]] = {}
         self.minutes: dict[str, float] = {}
+        self.machine = self.compute.machine
 
     def run(self, until: str = STAGES[-1]) -> Run:
         """Run the steps in order up to `until`, skipping what is done, and return the trained student with its run.
@@ -179,10 +181,10 @@ class Pipeline:
 
     def _keep(self, stage: str, key: str, student: Student) -> None:
         tensors = {name: p.detach().cpu().contiguous() for name, p in student.owned()}
-        notes = {"key": key, "scores": json.dumps(self.scores), "minutes": json.dumps(self.minutes)}
-        write_tensors(
-            self.folder / f"{stage}.safetensors", tensors, notes | {"beside": self._beside_key(stage)}
-        )
+        self.machine = self.compute.machine
+        notes = {"key": key, "beside": self._beside_key(stage), "machine": self.machine}
+        notes |= {"scores": json.dumps(self.scores), "minutes": json.dumps(self.minutes)}
+        write_tensors(self.folder / f"{stage}.safetensors", tensors, notes)
 
     def _restore(self, stage: str, key: str, student: Student) -> bool:
         path = self.folder / f"{stage}.safetensors"
@@ -193,6 +195,7 @@ class Pipeline:
         student.load_owned(path)
         self.scores.update(json.loads(notes["scores"]))
         self.minutes.update(json.loads(notes["minutes"]))
+        self.machine = notes.get("machine", self.machine)
         return True
 
     def _discard_foreign_checkpoint(self, stage: str, key: str) -> None:

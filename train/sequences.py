@@ -38,7 +38,7 @@ def padded(sequences: Sequence[Ids], pad_id: int = 0) -> tuple[torch.Tensor, tor
 
 
 def length_batches(
-    lengths: NDArray[np.integer], tokens: int, rng: np.random.Generator, largest: int = 192
+    lengths: NDArray[np.integer], tokens: int, rng: np.random.Generator
 ) -> list[NDArray[np.int64]]:
     """Indices in shuffled batches of nearly equal lengths, each of about `tokens` padded tokens.
 
@@ -46,6 +46,7 @@ def length_batches(
     """
     order = np.lexsort((rng.random(len(lengths)), lengths + rng.integers(0, 2, len(lengths))))
     batches, start = [], 0
+    largest = max(192, tokens // 16)
     descending = order[::-1]
     while start < len(descending):
         longest = int(lengths[descending[start]]) + 1

@@ -148,13 +148,13 @@ class Student(nn.Module):
         device = self.table.device
         return ids.to(device), None if mask is None else mask.to(device)
 
-    def encode(self, sequences: list[Ids], space: str, tokens: int = 2048) -> NDArray[np.float32]:
+    def encode(self, sequences: list[Ids], space: str) -> NDArray[np.float32]:
         """(n, d) vectors of token sequences in one space, order kept; no gradient."""
         self.use_space(space)
         vectors = np.zeros((len(sequences), self.table.shape[1]), np.float32)
         lengths = np.array([len(s) for s in sequences])
         with torch.inference_mode():
-            for batch in length_batches(lengths, tokens, np.random.default_rng(0)):
+            for batch in length_batches(lengths, self.compute.tokens, np.random.default_rng(0)):
                 vectors[batch] = self.encode_ids(*padded([sequences[i] for i in batch])).cpu().numpy()
         return vectors
 

@@ -45,7 +45,7 @@ class Teacher:
         self._read: set[Path] = set()
 
     def encode(
-        self, texts: Sequence[str], *, tokens: int = 2048, progress: Callable[[int, int], None] | None = None
+        self, texts: Sequence[str], *, progress: Callable[[int, int], None] | None = None
     ) -> NDArray[np.float16]:
         """(n, d) L2-normalised vectors, as float16. `progress` gets (texts done, texts to do)."""
         keys = [text_key(text) for text in texts]
@@ -53,7 +53,7 @@ class Teacher:
         missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in self._rows}
         todo = list(missing.items())
         for start in range(0, len(todo), _SHARD):
-            self._add(dict(todo[start : start + _SHARD]), tokens)
+            self._add(dict(todo[start : start + _SHARD]))
             if progress:
                 progress(min(start + _SHARD, len(todo)), len(todo))
         if not keys:
@@ -78,14 +78,14 @@ class Teacher:
             self._rows.update(zip((row.tobytes() for row in data["keys"]), data["vectors"], strict=True))
             self._read.add(shard)
 
-    def _add(self, texts: dict[bytes, str], tokens: int) -> None:
+    def _add(self, texts: dict[bytes, str]) -> None:
         base = self._base
         sequences = tokenise(base.tokenizer, list(texts.values()), base.max_length, base.prefix)
         vectors = np.zeros((len(sequences), self.dimension), np.float32)
         lengths = np.array([len(s) for s in sequences])
         device = base.model.device
         with torch.inference_mode(), self._compute.precision():
-            for batch in length_batches(lengths, tokens, np.random.default_rng(0)):
+            for batch in length_batches(lengths, self._compute.tokens, np.random.default_rng(0)):
                 ids, mask = padded([sequences[i] for i in batch], base.pad_id)
                 out = base.encode_ids(ids.to(device), None if mask is None else mask.to(device))
                 vectors[batch] = torch.nn.functional.normalize(out, dim=1).cpu().numpy()
