@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from train.keys import sentence_key, text_key
 from train.leaks import refuse_leaks
@@ -117,8 +118,8 @@ def _read_beside(folder: Path, data: TrainingData, settings: Data) -> None:
             data.dev[name] = [
                 p for p in read_translations(path, language) if p.left.strip() and p.right.strip()
             ]
-    if (path := folder / "dev" / f"kardes_xcopa_dev_{language}.parquet").is_file():
-        data.dev["everyday"] = _read_copa(path)
+    if everyday := _read_copa(folder / "dev", language):
+        data.dev["everyday"] = everyday
     for name in SCORED_SETS:
         if (path := folder / "sts_train" / f"{name}_train_{language}.parquet").is_file():
             data.graded += _read_scored(path, f"{name}-train scores")
@@ -148,17 +149,35 @@ def _read_relative(folder: Path, relative: str, settings: Data, data: TrainingDa
     return [Pair(p.left, p.right, f"{relative}:{p.source}") for p in islice(usable, wanted)]
 
 
-def _read_copa(path: Path) -> list[Pair]:
-    """Premises and alternatives of COPA in English and translated, each once: a source that no training text is of."""
-    columns = read_columns(
-        path, [name + suffix for name in ("p", "a1", "a2") for suffix in ("", "_translation")]
-    )
-    english, foreign = (
-        [text for name in ("p", "a1", "a2") for text in columns[name + suffix]]
-        for suffix in ("", "_translation")
-    )
-    pairs = (Pair(e, f, "xcopa") for e, f in zip(english, foreign, strict=True) if e.strip() and f.strip())
-    return list(dict.fromkeys(pairs))
+_COPA = ("p", "a1", "a2")
+_XCOPA = ("premise", "choice1", "choice2")
+_FIRST_OF_XCOPA = 401
+"""XCOPA's validation set begins at this sentence of COPA's own numbering."""
+
+
+def _read_copa(dev: Path, language: str) -> list[Pair]:
+    """Premises and alternatives of COPA in English and translated, each once: a source that no training text is of.
+
+    Kardes' sets have the English beside the translation; XCOPA's have only its number, and theirs serve them too.
+    """
+    with_english = sorted(dev.glob("kardes_xcopa_dev_*.parquet"))
+    beside, alone = dev / f"kardes_xcopa_dev_{language}.parquet", dev / f"xcopa_val_{language}.parquet"
+    rows: Iterable[Sequence[Any]]
+    if beside in with_english:
+        sides = [read_columns(beside, names) for names in (_COPA, [f"{c}_translation" for c in _COPA])]
+        rows = zip(*(column for side in sides for column in side.values()), strict=True)
+    elif alone.is_file() and with_english:
+        known = {
+            number: texts
+            for path in with_english
+            for *texts, number in zip(*read_columns(path, (*_COPA, "id")).values(), strict=True)
+        }
+        numbered = zip(*read_columns(alone, (*_XCOPA, "idx")).values(), strict=True)
+        rows = ((*known.get(idx + _FIRST_OF_XCOPA, ("",) * 3), *texts) for *texts, idx in numbered)
+    else:
+        return []
+    pairs = (Pair(row[i], row[i + 3], "xcopa") for row in rows for i in range(3))
+    return list(dict.fromkeys(p for p in pairs if p.left.strip() and p.right.strip()))
 
 
 def _read_scored(path: Path, source: str) -> list[ScoredPair]:

@@ -204,7 +204,29 @@ def test_sentences_of_copa_are_a_dev_set_of_their_own(data_folder, tmp_path):
     pairs = read_training_data(tmp_path / "data", "fi", Data()).dev["everyday"]
     assert [(p.left, p.right) for p in pairs] == [
         ("The man ran.", "Mies juoksi."),
-        ("It rained.", "Satoi."),
         ("He fell.", "Hän kaatui."),
         ("He won.", "Hän voitti."),
+        ("It rained.", "Satoi."),
     ]
+
+
+def test_sentences_of_xcopa_find_their_english_by_number(data_folder, tmp_path):
+    shutil.copytree(data_folder, tmp_path / "data")
+    dev = tmp_path / "data" / "dev"
+    english = {
+        "id": [401, 402],
+        "p": ["The man ran.", "It rained."],
+        "a1": ["He fell.", "A."],
+        "a2": ["He won.", "B."],
+    }
+    beside = {f"{name}_translation": ["?", "?"] for name in ("p", "a1", "a2")}
+    pq.write_table(pa.table(english | beside), dev / "kardes_xcopa_dev_et.parquet")
+    finnish = {
+        "premise": ["Satoi.", "Muu."],
+        "choice1": ["Aa.", "Muu."],
+        "choice2": ["Bee.", "Muu."],
+        "idx": [1, 7],
+    }
+    pq.write_table(pa.table(finnish), dev / "xcopa_val_fi.parquet")
+    pairs = read_training_data(tmp_path / "data", "fi", Data()).dev["everyday"]
+    assert [(p.left, p.right) for p in pairs] == [("It rained.", "Satoi."), ("A.", "Aa."), ("B.", "Bee.")]
