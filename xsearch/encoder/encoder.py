@@ -7,21 +7,26 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from xsearch.encoder.devices import check_device, has_cuda
 from xsearch.encoder.installed import find_module
-from xsearch.encoder.runtime import Runtime
+from xsearch.encoder.runtime import Runtime, available_cores
 from xsearch.encoder.streaming import Encoding, begin, encode_now, encode_windows
 from xsearch.encoder.tokenisation import Tokeniser
 from xsearch.errors import ModuleError
 
+if TYPE_CHECKING:
+    from xsearch.encoder.tokenising_processes import TokeniserProcesses
+
 # From this many texts the start of several streams, or of a GPU, is worth its while.
 _MANY = 16
 _MANY_FOR_A_GPU = 512
+# Cores that are left to what feeds a GPU when other processes tokenise for it.
+_CORES_THAT_FEED = 2
 
 
 @dataclass(frozen=True)
@@ -43,7 +48,8 @@ class Encoder:
     Args:
         module: a language code such as "fi", or the path of a module folder.
         device: "cpu", "cuda", or "auto": the GPU for many texts where there is one and torch is installed.
-        threads: how many cores to use; None: all that the process may.
+        threads: how many cores to use; None: all that the process may. A GPU's texts are tokenised in so many
+            processes, less two, once there were 50,000.
         precision: "auto" rounds matrix products to 8 bits on a CPU (mean cosine to float32 .999, twice as fast)
             where the module is calibrated; "float32" does not.
 
@@ -68,6 +74,7 @@ class Encoder:
         self._precision = precision
         self._runtimes: dict[tuple[str, str], Runtime] = {}
         self._tokeniser: Tokeniser | None = None
+        self._processes: TokeniserProcesses | None = None
         self._lock = threading.Lock()
         config = self._module.config
         self.path: Path = self._module.path
@@ -99,7 +106,7 @@ class Encoder:
         starts = range(0, len(texts), runtime.window)
         windows = (texts[start : start + runtime.window] for start in starts)
         for start, part in zip(
-            starts, encode_windows(windows, tokeniser, runtime, self.dimension), strict=True
+            starts, encode_windows(windows, self._tokens_for(runtime), runtime, self.dimension), strict=True
         ):
             vectors[start : start + len(part)] = part
         return vectors
@@ -113,14 +120,15 @@ class Encoder:
         of about 2,000 texts are best.
         """
         runtime = self._runtime(space, _MANY_FOR_A_GPU)
-        return encode_windows(batches, self._tokens(), runtime, self.dimension)
+        return encode_windows(batches, self._tokens_for(runtime), runtime, self.dimension)
 
     def start(self, texts: Sequence[str], space: str, pool: Executor) -> Encoding:
         """Begin to encode: tokenises now, leaves the rest to `pool`, and gives what will have the vectors of `encode`.
 
         The number of threads is the pool's. Several encoders may share one; its work is done in the order of calls.
         """
-        return begin(texts, self._tokens(), self._runtime(space, len(texts)), self.dimension, pool)
+        runtime = self._runtime(space, len(texts))
+        return begin(texts, self._tokens_for(runtime), runtime, self.dimension, pool)
 
     def token_vectors(self, text: str, space: str = "shared") -> TokenVectors:
         """The contextual vectors of the tokens of `text`, with their places in it."""
@@ -139,6 +147,18 @@ class Encoder:
             if self._tokeniser is None:
                 self._tokeniser = Tokeniser(self._module)
             return self._tokeniser
+
+    def _tokens_for(self, runtime: Runtime) -> Tokeniser | TokeniserProcesses:
+        """The tokeniser, in several processes where the runtime is faster than one and there are cores for them."""
+        tokeniser, processes = self._tokens(), (self._threads or available_cores()) - _CORES_THAT_FEED
+        if not runtime.outruns_a_tokeniser or processes < 2:
+            return tokeniser
+        from xsearch.encoder.tokenising_processes import TokeniserProcesses
+
+        with self._lock:
+            if self._processes is None:
+                self._processes = TokeniserProcesses(tokeniser, processes)
+            return self._processes
 
     def _runtime(self, space: str, texts: int) -> Runtime:
         if space not in self.spaces:

@@ -18,11 +18,12 @@ class Runtime(Protocol):
     """What runs a space of a module on a device. Thread-safe.
 
     `window` is how many texts are tokenised and sorted by length together, `workers` how many batches it is
-    worth running at a time.
+    worth running at a time; `outruns_a_tokeniser` is whether it waits for texts that one process tokenises.
     """
 
     window: int
     workers: int
+    outruns_a_tokeniser: bool
 
     def batches(self, lengths: Sequence[int]) -> Iterator[NDArray[np.intp]]:
         """Which of the texts with these numbers of tokens to run together; covers all once."""
@@ -65,6 +66,7 @@ class CpuRuntime:
     """ONNX Runtime on the CPU: `threads` batches at a time, one thread each."""
 
     window = 2048
+    outruns_a_tokeniser = False
 
     def __init__(self, session: OnnxSession, table: EmbeddingTable, threads: int | None) -> None:
         self._session = session

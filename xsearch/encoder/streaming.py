@@ -6,12 +6,16 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from xsearch.encoder.runtime import Runtime
 from xsearch.encoder.tokenisation import Tokeniser
+
+if TYPE_CHECKING:
+    from xsearch.encoder.tokenising_processes import TokeniserProcesses
 
 # Windows in progress: one whose last batches still run, and the next, so that no core waits for the tokenizer.
 _AHEAD = 2
@@ -43,10 +47,17 @@ class Encoding:
 
 
 def begin(
-    texts: Sequence[str], tokeniser: Tokeniser, runtime: Runtime, dimension: int, pool: Executor
+    texts: Sequence[str],
+    tokeniser: Tokeniser | TokeniserProcesses,
+    runtime: Runtime,
+    dimension: int,
+    pool: Executor,
 ) -> Encoding:
-    """Tokenise texts in the calling thread and leave it to `pool` to encode them."""
-    ids = tokeniser.ids(texts)
+    """Tokenise texts before it returns, and leave it to `pool` to encode them."""
+    return _begun(tokeniser.ids(texts), runtime, dimension, pool)
+
+
+def _begun(ids: Sequence[NDArray[np.int32]], runtime: Runtime, dimension: int, pool: Executor) -> Encoding:
     vectors = np.empty((len(ids), dimension), dtype=np.float32)
     return Encoding(
         vectors,
@@ -58,17 +69,21 @@ def begin(
 
 
 def encode_windows(
-    windows: Iterable[Sequence[str]], tokeniser: Tokeniser, runtime: Runtime, dimension: int
+    windows: Iterable[Sequence[str]],
+    tokeniser: Tokeniser | TokeniserProcesses,
+    runtime: Runtime,
+    dimension: int,
 ) -> Iterator[NDArray[np.float32]]:
     """Vectors (n, dimension) of every window of texts, in order.
 
-    While the runtime works on one window the next is taken from `windows` and tokenised; no more is held in memory.
+    While the runtime works on one window the next is taken from `windows` and tokenised; no more is held in memory,
+    but one window of token ids where other processes tokenise.
     """
     pool = ThreadPoolExecutor(runtime.workers, thread_name_prefix="xsearch-encode")
     running: deque[Encoding] = deque()
     try:
-        for texts in windows:
-            running.append(begin(texts, tokeniser, runtime, dimension, pool))
+        for ids in tokeniser.windows(windows):
+            running.append(_begun(ids, runtime, dimension, pool))
             if len(running) == _AHEAD:
                 yield running.popleft().result()
         while running:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import re
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -44,8 +45,14 @@ class Tokeniser:
         self._vocabulary = module.config.architecture.vocab_size
         self._source = module.path
         self._tokenizer = self._load(module)
-        self._said = False
+        self.truncated = False
         self._lock = threading.Lock()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_lock"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, _lock=threading.Lock())
 
     def ids(self, texts: Sequence[str]) -> list[NDArray[np.int32]]:
         """Token ids of every text, special tokens included, at most the module's maximum length each.
@@ -54,7 +61,18 @@ class Tokeniser:
             TypeError: an item is not a text; the message has its index.
             ModuleError: the tokenizer yields an id outside the embedding table.
         """
-        return [np.array(encoding.ids, dtype=np.int32) for encoding in self._encode(texts, spans=False)]
+        return unpacked(*self.packed(texts))
+
+    def packed(self, texts: Sequence[str]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+        """The same in one piece: ids (tokens,) of all texts, one after the other, and how many each has (n,)."""
+        encodings = self._encode(texts, spans=False)
+        lengths = np.array([len(encoding) for encoding in encodings], dtype=np.int64)
+        ids = chain.from_iterable(encoding.ids for encoding in encodings)
+        return np.fromiter(ids, dtype=np.int32, count=int(lengths.sum())), lengths
+
+    def windows(self, windows: Iterable[Sequence[str]]) -> Iterator[list[NDArray[np.int32]]]:
+        """The token ids of every window of texts in turn, each taken when the last is done with."""
+        return map(self.ids, windows)
 
     def tokens(self, text: str) -> Tokens:
         """The tokens of one text, with their places in it."""
@@ -70,23 +88,24 @@ class Tokeniser:
         run = self._tokenizer.encode_batch if spans else self._tokenizer.encode_batch_fast
         encodings = run(cut)
         for index, encoding in enumerate(encodings):
-            if len(encoding.ids) < self._max_length:
+            if len(encoding) < self._max_length:
                 if len(cut[index]) < len(prepared[index]):  # long runs of blanks: the cut was too early
                     encodings[index] = run([prepared[index]])[0]
-            elif not self._said and (encoding.overflowing or len(cut[index]) < len(prepared[index])):
-                self._say_truncated()
+            elif not self.truncated and (encoding.overflowing or len(cut[index]) < len(prepared[index])):
+                self.say_truncated()
         return list(encodings)
 
     def _readable(self, text: object, index: int) -> str:
         if not isinstance(text, str):
-            raise TypeError(f"text {index} is {type(text).__name__}, expected str")
+            raise not_a_text(text, index)
         return text if text.isascii() else _SURROGATE.sub("\ufffd", text)
 
-    def _say_truncated(self) -> None:
+    def say_truncated(self) -> None:
+        """Log that texts are cut, unless that was logged before."""
         with self._lock:
-            if self._said:
+            if self.truncated:
                 return
-            self._said = True
+            self.truncated = True
         _logger.warning(
             "some texts are longer than the %d tokens that the %s module reads; the rest of each is not seen",
             self._max_length,
@@ -121,3 +140,14 @@ class Tokeniser:
                 "the tokenizer's post-processor"
             )
         return tokenizer
+
+
+def unpacked(ids: NDArray[np.int32], lengths: NDArray[np.int64]) -> list[NDArray[np.int32]]:
+    """The ids of every text, of what `Tokeniser.packed` gives."""
+    ends = lengths.cumsum().tolist()
+    return [ids[start:end] for start, end in zip([0, *ends], ends, strict=False)]
+
+
+def not_a_text(value: object, index: int) -> TypeError:
+    """The error of an item that is no text."""
+    return TypeError(f"text {index} is {type(value).__name__}, expected str")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from queue import SimpleQueue
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -13,10 +15,16 @@ from torch.nn import functional
 
 from xsearch.encoder.installed import find_base
 from xsearch.encoder.module import Module
-from xsearch.encoder.weights import Body, Layer, LayerNorm, Linear, compose
+from xsearch.encoder.weights import Body, Linear, compose
+from xsearch.errors import ModuleError
 
 # Tokens in a batch, padding included: large enough that a GPU computes rather than waits for the next kernel.
-_TOKENS_A_BATCH = 131_072
+_TOKENS_A_BATCH = 65_536
+# A batch with this many, which is work enough, ends where texts are shorter than a share of its longest.
+_ENOUGH_TOKENS = 32_768
+_LIKE = 0.8
+# What kernels for attention want the rows of a mask to be a multiple of.
+_ALIGNMENT = 8
 
 
 class TorchRuntime:
@@ -25,8 +33,9 @@ class TorchRuntime:
     bfloat16 where the device computes with it, float16 otherwise; float32 on a CPU, where only tests run it.
     """
 
-    window = 65_536
+    window = 32_768
     workers = 2  # while one batch is computed, the other is padded, sent and fetched
+    outruns_a_tokeniser = True
 
     def __init__(self, module: Module, space: str, device: str = "cuda") -> None:
         base = find_base(module)
@@ -35,34 +44,50 @@ class TorchRuntime:
                 part.verify()
         self._device = torch.device(device)
         self._type = _number_type(self._device)
-        self._weights = _Weights(self._device, self._type)
-        self._body: Body = compose(module, base, space)
-        self._local = threading.local()
+        self._streams: SimpleQueue[torch.cuda.Stream] = SimpleQueue()
+        self._rows = len(module.table.scale)
+        body = compose(module, base, space)
         codes = torch.from_numpy(np.array(module.table.codes)).to(self._device)
         scale = torch.from_numpy(np.array(module.table.scale)).to(self._device)
         self._table = (codes * scale[:, None]).to(self._type)
-        self._positions = self._weights.get(self._body.positions)
+        self._positions = self._on_device(body.positions)
+        self._pooler = None if body.pooler is None else self._affine(body.pooler.weight, body.pooler.bias)
+        self._heads, self._epsilon, self._pooling = body.heads, body.layer_norm_eps, body.pooling
+        self._embedding_norm, self._layers = self._folded(body)
+        if self._device.type == "cuda":
+            # cuDNN's attention, torch's first choice, makes a plan for every new shape, in every thread anew, which
+            # takes longer than the batch. The setting is the process', so a `with` around a call would not do: the
+            # first of two threads to leave it would let the other have cuDNN.
+            torch.backends.cuda.enable_cudnn_sdp(False)
+            for _ in range(self.workers):
+                self._streams.put(torch.cuda.Stream(self._device))  # type: ignore[no-untyped-call]
+            torch.cuda.synchronize(self._device)  # other streams are to read what this one has written
 
     def batches(self, lengths: Sequence[int]) -> Iterator[NDArray[np.intp]]:
         """Texts of like length, longest first, up to a number of padded tokens."""
-        order = np.argsort(-np.asarray(lengths, dtype=np.int64), kind="stable")
+        counts = np.asarray(lengths, dtype=np.int64)
+        order = np.argsort(-counts, kind="stable")
+        falling = -counts[order]
         start = 0
         while start < len(order):
-            size = max(1, _TOKENS_A_BATCH // lengths[order[start]])
-            yield order[start : start + size]
-            start += size
+            longest = -int(falling[start])
+            like = int(np.searchsorted(falling, -_LIKE * longest, side="right"))
+            end = min(max(like, start + _ENOUGH_TOKENS // longest), start + _TOKENS_A_BATCH // longest)
+            yield order[start : max(end, start + 1)]
+            start = max(end, start + 1)
 
     @torch.inference_mode()
     def sentences(self, ids: Sequence[NDArray[np.int32]]) -> NDArray[np.float32]:
         """Vectors (batch, dimension), L2-normalised; the texts may differ in length."""
         with self._stream():
             hidden, mask = self._run(ids)
-            if self._body.pooling == "mean":
-                pooled = (hidden.float() * mask[:, :, None]).sum(dim=1)
+            if self._pooling == "mean":
+                counted = hidden if mask is None else hidden * mask[:, :, None]
+                pooled = counted.sum(dim=1, dtype=torch.float32)
             else:
                 pooled = hidden[:, 0].float()
-            if self._body.pooler is not None:
-                pooled = torch.tanh(self._linear(pooled.to(self._type), self._body.pooler)).float()
+            if self._pooler is not None:
+                pooled = torch.tanh(functional.linear(pooled.to(self._type), *self._pooler)).float()
             vectors: NDArray[np.float32] = functional.normalize(pooled, dim=1).cpu().numpy()
         return vectors
 
@@ -73,66 +98,125 @@ class TorchRuntime:
             states: NDArray[np.float32] = self._run([ids])[0][0].float().cpu().numpy()
         return states
 
-    def _run(self, ids: Sequence[NDArray[np.int32]]) -> tuple[Tensor, Tensor]:
-        padded, lengths = self._sent(ids)
-        places = torch.arange(padded.shape[1], device=self._device)
-        mask = places[None, :] < lengths[:, None]
-        visible = None if bool((lengths == padded.shape[1]).all()) else mask[:, None, None, :]
-        hidden = functional.embedding(padded, self._table) + self._positions[: padded.shape[1]]
-        hidden = self._norm(hidden, self._body.embedding_norm)
-        for layer in self._body.layers:
-            hidden = self._layer(hidden, visible, layer)
-        return hidden, mask
+    def _run(self, ids: Sequence[NDArray[np.int32]]) -> tuple[Tensor, Tensor | None]:
+        """Last hidden states (batch, tokens, d), and which are of a text (batch, tokens): None: all are."""
+        lengths = np.array([len(one) for one in ids])
+        batch, tokens = len(ids), int(lengths.max())
+        real = np.arange(tokens)[None, :] < lengths[:, None]
+        table = np.zeros((batch, tokens), dtype=np.int32)
+        table[real] = np.concatenate(ids)
+        if table.max() >= self._rows:
+            raise ModuleError(
+                f"the tokenizer yields the id {table.max()}, the embedding table has {self._rows} rows: "
+                "they do not belong together; export the module again"
+            )
+        mask = None if real.all() else self._sent(real)
+        visible = None if mask is None else self._visible(mask)
+        hidden = functional.embedding(self._sent(table), self._table) + self._positions[:tokens]
+        hidden = self._norm(hidden.view(batch * tokens, -1), self._embedding_norm)
+        for layer in self._layers:
+            hidden = self._layer(hidden, (batch, tokens), visible, layer)
+        return hidden.view(batch, tokens, -1), mask
 
-    def _sent(self, ids: Sequence[NDArray[np.int32]]) -> tuple[Tensor, Tensor]:
-        """Padded ids (batch, tokens) and lengths (batch,) on the device, sent without waiting."""
-        lengths = np.array([len(one) for one in ids], dtype=np.int64)
-        table = np.zeros((len(ids), int(lengths.max())), dtype=np.int32)
-        table[np.arange(table.shape[1])[None, :] < lengths[:, None]] = np.concatenate(ids)
-        tensors = [torch.from_numpy(table), torch.from_numpy(lengths)]
+    def _sent(self, array: NDArray[np.generic]) -> Tensor:
+        """The array on the device, sent without waiting."""
+        tensor = torch.from_numpy(array)
         if self._device.type == "cuda":
-            tensors = [tensor.pin_memory() for tensor in tensors]
-        padded, counts = (tensor.to(self._device, non_blocking=True) for tensor in tensors)
-        return padded, counts
+            tensor = tensor.pin_memory()
+        return tensor.to(self._device, non_blocking=True)
 
-    def _layer(self, hidden: Tensor, visible: Tensor | None, layer: Layer) -> Tensor:
-        batch, tokens, width = hidden.shape
-        heads = self._body.heads
-        joint = self._linear(hidden, layer.qkv).view(batch, tokens, 3, heads, width // heads)
+    def _visible(self, mask: Tensor) -> Tensor:
+        """What to add to scores: 0 for tokens and -inf for padding, (batch, 1, 1, tokens)."""
+        batch, tokens = mask.shape
+        aligned = -(-tokens // _ALIGNMENT) * _ALIGNMENT
+        scores = torch.full((batch, aligned), -torch.inf, dtype=self._type, device=self._device)
+        scores[:, :tokens].masked_fill_(mask, 0)
+        return scores[:, None, None, :tokens]
+
+    def _layer(self, hidden: Tensor, shape: tuple[int, int], visible: Tensor | None, layer: _Layer) -> Tensor:
+        """The next states of `hidden` (batch * tokens, d), which is overwritten."""
+        width = hidden.shape[1]
+        joint = functional.linear(hidden, *layer.qkv).view(*shape, 3, self._heads, width // self._heads)
         query, key, value = joint.permute(2, 0, 3, 1, 4)
         attended = functional.scaled_dot_product_attention(query, key, value, attn_mask=visible)
-        attended = attended.transpose(1, 2).reshape(batch, tokens, width)
-        hidden = self._norm(self._linear(attended, layer.attention_output) + hidden, layer.attention_norm)
-        wide = functional.gelu(self._linear(hidden, layer.ffn_in))
-        return self._norm(self._linear(wide, layer.ffn_out) + hidden, layer.output_norm)
+        attended = attended.transpose(1, 2).reshape(hidden.shape)
+        hidden = self._norm(hidden.addmm_(attended, layer.attention_output), layer.attention_norm)
+        wide = functional.gelu(functional.linear(hidden, *layer.ffn_in))
+        return self._norm(hidden.addmm_(wide, layer.ffn_out), layer.output_norm)
 
-    def _linear(self, value: Tensor, linear: Linear) -> Tensor:
-        return functional.linear(value, self._weights.get(linear.weight), self._weights.get(linear.bias))
+    def _norm(self, value: Tensor, norm: _Affine) -> Tensor:
+        return functional.layer_norm(value, norm.weight.shape, norm.weight, norm.bias, self._epsilon)
 
-    def _norm(self, value: Tensor, norm: LayerNorm) -> Tensor:
-        weight, bias = self._weights.get(norm.weight), self._weights.get(norm.bias)
-        return functional.layer_norm(value, weight.shape, weight, bias, self._body.layer_norm_eps)
+    def _folded(self, body: Body) -> tuple[_Affine, tuple[_Layer, ...]]:
+        """The first norm and the layers, on the device, with the biases of what is added to states moved before it.
 
-    def _stream(self) -> torch.cuda.StreamContext:
-        """Each calling thread's own stream, so that one's transfers run beside the other's computation."""
-        if self._device.type == "cuda" and not hasattr(self._local, "stream"):
-            self._local.stream = torch.cuda.Stream(self._device)  # type: ignore[no-untyped-call]
-        return torch.cuda.stream(getattr(self._local, "stream", None))
+        x + W f(V x + a) + b is y + W f(V y + (a - V b)) of y = x + b, which the norm that gives x can give as well:
+        so one matrix product adds to the states, which would else be a pass of its own over them.
+        """
+        norms = [body.embedding_norm]
+        for layer in body.layers:
+            norms += [layer.attention_norm, layer.output_norm]
+        after = [bias for layer in body.layers for bias in (layer.attention_output.bias, layer.ffn_out.bias)]
+        after.append(np.zeros_like(norms[-1].bias))
+        shifted = [
+            self._affine(norm.weight, norm.bias + bias) for norm, bias in zip(norms, after, strict=True)
+        ]
+        return shifted[0], tuple(
+            _Layer(
+                qkv=self._affine(*_before(layer.qkv, layer.attention_output.bias)),
+                attention_output=self._on_device(layer.attention_output.weight).t(),
+                attention_norm=shifted[2 * index + 1],
+                ffn_in=self._affine(*_before(layer.ffn_in, layer.ffn_out.bias)),
+                ffn_out=self._on_device(layer.ffn_out.weight).t(),
+                output_norm=shifted[2 * index + 2],
+            )
+            for index, layer in enumerate(body.layers)
+        )
+
+    def _affine(self, weight: NDArray[np.float32], bias: NDArray[np.float32]) -> _Affine:
+        return _Affine(self._on_device(weight), self._on_device(bias))
+
+    def _on_device(self, array: NDArray[np.float32]) -> Tensor:
+        return torch.from_numpy(np.array(array)).to(self._device, self._type)
+
+    @contextmanager
+    def _stream(self) -> Iterator[None]:
+        """One of the runtime's streams, so that one batch's transfers run beside another's computation.
+
+        They are the runtime's, not the threads': torch keeps free memory by stream, and threads come and go.
+        """
+        if self._device.type != "cuda":
+            yield
+            return
+        stream = self._streams.get()
+        try:
+            with torch.cuda.stream(stream):
+                yield
+        finally:
+            self._streams.put(stream)
 
 
-class _Weights:
-    """Tensors on the device, by the array that they were made from."""
+class _Affine(NamedTuple):
+    """Weight and bias of a linear layer, (out, in) and (out,), or of a norm, both (d,)."""
 
-    def __init__(self, device: torch.device, number_type: torch.dtype) -> None:
-        self._device = device
-        self._type = number_type
-        self._sent: dict[int, Tensor] = {}
+    weight: Tensor
+    bias: Tensor
 
-    def get(self, array: NDArray[np.float32]) -> Tensor:
-        key = id(array)
-        if key not in self._sent:
-            self._sent[key] = torch.from_numpy(np.array(array)).to(self._device, self._type)
-        return self._sent[key]
+
+class _Layer(NamedTuple):
+    """A layer on the device; what is added to the states is a matrix (in, d) without a bias."""
+
+    qkv: _Affine
+    attention_output: Tensor
+    attention_norm: _Affine
+    ffn_in: _Affine
+    ffn_out: Tensor
+    output_norm: _Affine
+
+
+def _before(linear: Linear, bias: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Weight and bias of `linear` for an input to which `bias` (in,) has been added."""
+    return linear.weight, linear.bias - linear.weight @ bias
 
 
 def _number_type(device: torch.device) -> torch.dtype:
