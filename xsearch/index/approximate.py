@@ -2,14 +2,16 @@
 
 import re
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from xsearch.errors import CollectionError
-from xsearch.index.gpu import Device, is_on_gpu, to_gpu
+from xsearch.index.gpu import MOST_ON_GPU, Device, is_on_gpu, to_gpu
 from xsearch.index.library import faiss
 from xsearch.index.selection import Selection
 from xsearch.index.signed_bytes import asked, takes_bytes
@@ -34,6 +36,9 @@ class ApproximateIndex:
                 self._index = to_gpu(self._index, replicate=True)
             set_parameters(self._index, parameters)
             self._takes_bytes = takes_bytes(self._index)
+            self._on_gpu = is_on_gpu(self._index)
+            # threads may share a CPU index, but not the memory of a GPU that FAISS searches in
+            self._turn: AbstractContextManager[Any] = Lock() if self._on_gpu else nullcontext()
         except RuntimeError as error:
             raise CollectionError(
                 f"{path} cannot be opened as a FAISS index: {error}; compact the collection or index it again"
@@ -45,14 +50,18 @@ class ApproximateIndex:
         """The positions of about the best n allowed vectors for each query, (m, n); -1 where none is left.
 
         With a filter the search works harder the fewer vectors pass it. Where FAISS cannot filter an index of
-        this kind every place is -1, and the caller looks at the vectors themselves.
+        this kind, as on a GPU, every place is -1, and the caller looks at the vectors themselves.
         """
-        n = min(n, self._index.ntotal)
+        n = min(n, self._index.ntotal, MOST_ON_GPU if self._on_gpu else n)
         queries = asked(queries) if self._takes_bytes else queries
         positions: NDArray[np.int64]
         if allowed is None:
-            _, positions = self._index.search(queries, n)
+            with self._turn:
+                _, positions = self._index.search(queries, n)
             return positions
+        if self._on_gpu:
+            # FAISS would ignore the filter of a flat index there
+            return np.full((len(queries), n), -1, np.int64)
         effort = 1 / max(allowed.share, 1 / _MOST_EFFORT)
         parameters = _search_parameters(self._index, allowed.selector, effort)
         try:
@@ -75,7 +84,10 @@ def set_parameters(index: Any, parameters: Mapping[str, int]) -> None:
     """Set search-time parameters by FAISS' names for them (nprobe, efSearch, quantizer_efSearch)."""
     space = faiss().ParameterSpace() if not is_on_gpu(index) else faiss().GpuParameterSpace()
     for name, value in parameters.items():
-        space.set_index_parameter(index, name, value)
+        if not is_on_gpu(index):
+            space.set_index_parameter(index, name, value)
+        elif name == "nprobe":
+            space.set_index_parameter(index, name, min(value, MOST_ON_GPU))
 
 
 def _search_parameters(index: Any, selector: Any, effort: float) -> Any:
