@@ -113,8 +113,8 @@ def _train(asked: Options) -> None:
     code = _code(asked)
     if asked.threads:
         torch.set_num_threads(asked.threads)
-    compute = choose(asked.device)
     recipe = load_recipe(code, asked.recipe)
+    compute = choose(asked.device, recipe.sentences)
     recipe = dataclasses.replace(recipe, base=asked.base or recipe.base)
     data = read_training_data(asked.data, code, recipe.data, asked.test_sets)
     for why, count in data.left_out.most_common():

@@ -1,4 +1,6 @@
-"""Where training runs, and how: bf16 on a GPU and on a CPU that multiplies it, `torch.compile` on a GPU."""
+"""Where training runs, and how: bf16 on a GPU and on a CPU that multiplies it, `torch.compile` for long trainings on a
+GPU.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +10,9 @@ from dataclasses import dataclass
 import torch
 
 from xsearch.errors import DeviceError
+
+WORTH_COMPILING = 1_000_000
+"""Sentence-steps. Compiling takes minutes, 300,000 sentence-steps of our encoders take two on an H200 without it."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +47,8 @@ class Compute:
         return torch.autocast(torch.device(self.device).type, dtype=torch.bfloat16, enabled=self.mixed)
 
 
-def choose(device: str = "auto") -> Compute:
-    """The compute for `auto`, `cpu` or `cuda`.
+def choose(device: str = "auto", sentences: int = 0) -> Compute:
+    """The compute for so many sentence-steps on `auto`, `cpu` or `cuda`.
 
     Raises:
         DeviceError: cuda is asked for and torch sees none.
@@ -57,7 +62,11 @@ def choose(device: str = "auto") -> Compute:
     if device == "cuda":
         # It builds a plan for every new shape of a batch: 1,150 sentences a second on an H200 were 4,100 without it.
         torch.backends.cuda.enable_cudnn_sdp(False)
-    return Compute(device, mixed=device == "cuda" or multiplies_bfloat16(), compiled=device == "cuda")
+    return Compute(
+        device,
+        mixed=device == "cuda" or multiplies_bfloat16(),
+        compiled=device == "cuda" and sentences >= WORTH_COMPILING,
+    )
 
 
 def multiplies_bfloat16() -> bool:

@@ -167,6 +167,12 @@ class Recipe:
     cross_lingual_alignment: CrossLingualAlignment = CrossLingualAlignment()
     data: Data = field(default_factory=Data)
 
+    @property
+    def sentences(self) -> int:
+        """Sentence-steps of all steps."""
+        steps = (self.english, self.language_adaptation, self.sentence_encoding, self.cross_lingual_alignment)
+        return sum(step.sentences for step in steps)
+
     def to_json(self) -> dict[str, Any]:
         """The settings as plain data, for logs and model cards."""
         return dataclasses.asdict(self)

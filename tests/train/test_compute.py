@@ -18,3 +18,12 @@ def test_a_cpu_trains_in_bfloat16_where_it_multiplies_it(monkeypatch, capabiliti
 def test_a_gpu_that_is_not_there_is_refused():
     with pytest.raises(DeviceError, match="torch sees no GPU"):
         compute.choose("cuda")
+
+
+@pytest.mark.parametrize(("sentences", "compiled"), [(300_000, False), (1_500_000, True)])
+def test_a_gpu_compiles_what_trains_for_long_and_plans_no_attention(monkeypatch, sentences, compiled):
+    cudnn = []
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.backends.cuda, "enable_cudnn_sdp", cudnn.append)
+    assert compute.choose("auto", sentences) == compute.Compute("cuda", mixed=True, compiled=compiled)
+    assert cudnn == [False]
