@@ -4,7 +4,8 @@ Closed loop first: each client asks again as soon as it is answered. Then an ope
 requests come at a multiple of the best rate whether or not earlier ones are answered, which is where a server without
 a bounded queue collapses. Afterwards the closed loop again, and SIGTERM in the midst of it. Latencies are the client's,
 of the requests that were answered with 200; "CPU ms" is the server's own processor time for each of these, which other
-work on the machine does not change. Clients run in this process, beside the server on the same cores.
+work on the machine does not change. Clients run in this process, beside the server on the same cores. Without a store
+of your own the collection and the questions are those of `make bench-warm`.
 """
 
 from __future__ import annotations
@@ -29,9 +30,11 @@ from pathlib import Path
 import numpy as np
 
 from tests.benchmarks.texts import sentences
+from tests.benchmarks.warm import collection, recombined
 
 CLIENTS = (1, 2, 4, 8, 16, 32, 64)
 OVERLOADS = (1.0, 2.0, 4.0)
+_QUESTIONS = 500
 
 
 @dataclass
@@ -91,10 +94,10 @@ class Client:
             self._streams = None
 
 
-def requests(lang: str, k: int) -> cycle[bytes]:
-    """Searches for different sentences, without end."""
+def requests(texts: list[str], lang: str, k: int) -> cycle[bytes]:
+    """Searches for these texts, without end."""
     found = []
-    for text in sentences(lang, 500):
+    for text in texts:
         body = json.dumps({"query": text, "lang": lang, "k": k}).encode()
         head = ["POST /search HTTP/1.1", "Host: 127.0.0.1", "Content-Type: application/json"]
         head += [f"Content-Length: {len(body)}", "", ""]
@@ -133,7 +136,7 @@ async def opened(port: int, asked: cycle[bytes], rate: float, seconds: float, mo
         await asyncio.sleep(max(0.0, due - time.perf_counter()))
         due += rng.expovariate(rate)
         if not idle:
-            outcome.statuses["no connection"] += 1
+            outcome.statuses["not sent: all connections wait"] += 1
             continue
         task = asyncio.create_task(send(idle.pop()))
         tasks.add(task)
@@ -184,9 +187,9 @@ async def observed(name: str, process: int, load: Coroutine[None, None, Outcome]
     return outcome
 
 
-async def measure(store: Path, arguments: argparse.Namespace) -> None:
+async def measure(store: Path, questions: list[str], arguments: argparse.Namespace) -> None:
     """Every load in turn."""
-    asked = requests(arguments.lang, arguments.k)
+    asked = requests(questions, arguments.lang, arguments.k)
     async with server(store, arguments.options) as (process, port):
         await closed(port, asked, 4, min(3.0, arguments.seconds))  # loads the module
         print(
@@ -235,8 +238,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--store", type=Path, help="collections to search, instead of one of random vectors")
-    parser.add_argument("--documents", type=int, default=100_000, help="random vectors in that one")
+    parser.add_argument("--store", type=Path, help="collections to search, instead of one made here")
+    parser.add_argument("--documents", type=int, default=100_000, help="English sentences in that one")
     parser.add_argument("--lang", default="en", choices=["en", "fi"], help="language of the queries")
     parser.add_argument("-k", type=int, default=10)
     parser.add_argument("--seconds", type=float, default=10.0, help="of each load")
@@ -247,15 +250,15 @@ def main() -> None:
     )
     arguments = parser.parse_args()
     if arguments.store:
-        asyncio.run(measure(arguments.store, arguments))
+        asyncio.run(measure(arguments.store, sentences(arguments.lang, _QUESTIONS), arguments))
         return
+    if arguments.lang != "en":
+        parser.error(f"the collection made here is English; --lang {arguments.lang} needs a --store")
+    texts = recombined(arguments.documents + _QUESTIONS)
     with tempfile.TemporaryDirectory() as folder:
-        own = [sys.executable, "-m", "tests.benchmarks.cold", "--prepare", folder]
-        subprocess.run([*own, "--documents", str(arguments.documents)], check=True)
-        print(
-            f"{arguments.documents:,} random vectors, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"
-        )
-        asyncio.run(measure(Path(folder) / "store", arguments))
+        collection(Path(folder), texts[: arguments.documents])
+        print(f"{arguments.documents:,} sentences, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
+        asyncio.run(measure(Path(folder), texts[arguments.documents :], arguments))
 
 
 if __name__ == "__main__":

@@ -47,11 +47,7 @@ class Encoding:
 
 
 def begin(
-    texts: Sequence[str],
-    tokeniser: Tokeniser | TokeniserProcesses,
-    runtime: Runtime,
-    dimension: int,
-    pool: Executor,
+    texts: Sequence[str], tokeniser: Tokeniser, runtime: Runtime, dimension: int, pool: Executor
 ) -> Encoding:
     """Tokenise texts before it returns, and leave it to `pool` to encode them."""
     return _begun(tokeniser.ids(texts), runtime, dimension, pool)
