@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tests.benchmarks.vectors import _FAMILIES, _Source
+from tests.benchmarks.vectors import FAMILIES, Source
 from xsearch.index.approximate import ApproximateIndex, save_index
 from xsearch.index.build import BuiltIndex, build_index, insertion_order
 from xsearch.index.choice import EXACT_ROWS, choose_index
@@ -91,10 +91,10 @@ def material(rows: int) -> Material:
     import torch
 
     place = "cuda" if torch.cuda.is_available() else "cpu"
-    source = _Source(DIMENSION, topics=max(200, rows // 100))
-    bounds = torch.from_numpy(source._bounds).to(place)
-    centres, spread = (torch.from_numpy(each).to(place) for each in (source._centres, source._spread))
-    spectrum, turn = (torch.from_numpy(each).to(place) for each in (source._spectrum, source._turn))
+    source = Source(DIMENSION, topics=max(200, rows // 100))
+    bounds = torch.from_numpy(source.bounds).to(place)
+    centres, spread = (torch.from_numpy(each).to(place) for each in (source.centres, source.spread))
+    spectrum, turn = (torch.from_numpy(each).to(place) for each in (source.spectrum, source.turn))
     numbers = torch.Generator(place).manual_seed(1)
 
     def draw(count: int) -> Any:
@@ -102,8 +102,8 @@ def material(rows: int) -> Material:
         topic = torch.searchsorted(bounds, drawn_at).clamp_(max=len(bounds) - 1)
         drawn = centres[topic]
         steps = torch.randn(count, spread.shape[1], generator=numbers, device=place)
-        for family in range(_FAMILIES):
-            members = (topic % _FAMILIES == family).nonzero()[:, 0]
+        for family in range(FAMILIES):
+            members = (topic % FAMILIES == family).nonzero()[:, 0]
             drawn[members] += 1.2 * steps[members] @ spread[family]
         drawn += 0.25 * torch.randn(drawn.shape, generator=numbers, device=place) * spectrum
         return torch.nn.functional.normalize(drawn @ turn)

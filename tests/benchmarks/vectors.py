@@ -16,7 +16,7 @@ from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
 _BLOCK = 16_384
-_FAMILIES = 64
+FAMILIES = 64
 _DIRECTIONS = 48
 
 
@@ -61,7 +61,7 @@ def dataset(folder: Path, rows: int, queries: int = 1000, dimension: int = 384) 
     if (folder / "truth.npy").exists():
         return made
     folder.mkdir(parents=True, exist_ok=True)
-    source = _Source(dimension, topics=max(200, rows // 100))
+    source = Source(dimension, topics=max(200, rows // 100))
     vectors = open_memmap(folder / "vectors.npy", "w+", np.float16, (rows, dimension))
     asked = source.draw(queries, np.random.default_rng(1))
     best = np.full((queries, 10), -np.inf, np.float32)
@@ -82,25 +82,27 @@ def dataset(folder: Path, rows: int, queries: int = 1000, dimension: int = 384) 
     return made
 
 
-class _Source:
+class Source:
+    """What vectors are drawn from: topics of different `bounds` of probability and `centres`, and how they spread."""
+
     def __init__(self, dimension: int, topics: int) -> None:
         rng = np.random.default_rng(2)
-        self._spectrum = (np.arange(1, dimension + 1) ** -0.6).astype(np.float32)
-        self._turn = np.linalg.qr(rng.standard_normal((dimension, dimension)))[0].astype(np.float32)
-        self._centres = rng.standard_normal((topics, dimension), dtype=np.float32) * self._spectrum
-        spread = rng.standard_normal((_FAMILIES, _DIRECTIONS, dimension), dtype=np.float32)
-        self._spread = spread * self._spectrum / np.float32(_DIRECTIONS**0.5)
+        self.spectrum = (np.arange(1, dimension + 1) ** -0.6).astype(np.float32)
+        self.turn = np.linalg.qr(rng.standard_normal((dimension, dimension)))[0].astype(np.float32)
+        self.centres = rng.standard_normal((topics, dimension), dtype=np.float32) * self.spectrum
+        spread = rng.standard_normal((FAMILIES, _DIRECTIONS, dimension), dtype=np.float32)
+        self.spread = spread * self.spectrum / np.float32(_DIRECTIONS**0.5)
         sizes = np.arange(1, topics + 1) ** -0.8
-        self._bounds = np.cumsum(sizes / sizes.sum())
+        self.bounds = np.cumsum(sizes / sizes.sum())
 
     def draw(self, rows: int, rng: np.random.Generator) -> NDArray[np.float32]:
         """(rows, d) unit vectors."""
-        topic = np.minimum(np.searchsorted(self._bounds, rng.random(rows)), len(self._bounds) - 1)
-        drawn = self._centres[topic]
+        topic = np.minimum(np.searchsorted(self.bounds, rng.random(rows)), len(self.bounds) - 1)
+        drawn = self.centres[topic]
         steps = rng.standard_normal((rows, _DIRECTIONS), dtype=np.float32)
-        for family in range(_FAMILIES):
-            members = topic % _FAMILIES == family
-            drawn[members] += 1.2 * steps[members] @ self._spread[family]
-        drawn += 0.25 * rng.standard_normal(drawn.shape, dtype=np.float32) * self._spectrum
-        drawn = drawn @ self._turn
+        for family in range(FAMILIES):
+            members = topic % FAMILIES == family
+            drawn[members] += 1.2 * steps[members] @ self.spread[family]
+        drawn += 0.25 * rng.standard_normal(drawn.shape, dtype=np.float32) * self.spectrum
+        drawn = drawn @ self.turn
         return drawn / np.linalg.norm(drawn, axis=1, keepdims=True)
