@@ -82,12 +82,12 @@ def save_index(index: Any, path: Path) -> None:
 
 def set_parameters(index: Any, parameters: Mapping[str, int]) -> None:
     """Set search-time parameters by FAISS' names for them (nprobe, efSearch, quantizer_efSearch)."""
-    space = faiss().ParameterSpace() if not is_on_gpu(index) else faiss().GpuParameterSpace()
+    on_gpu = is_on_gpu(index)
     for name, value in parameters.items():
-        if not is_on_gpu(index):
-            space.set_index_parameter(index, name, value)
+        if not on_gpu:
+            faiss().ParameterSpace().set_index_parameter(index, name, value)
         elif name == "nprobe":
-            space.set_index_parameter(index, name, min(value, MOST_ON_GPU))
+            faiss().GpuParameterSpace().set_index_parameter(index, name, min(value, MOST_ON_GPU))
 
 
 def _search_parameters(index: Any, selector: Any, effort: float) -> Any:
