@@ -18,6 +18,11 @@ from xsearch.server.limits import Limits
 _CONNECTIONS = 512
 """Beyond this many connections a request is answered 503 at once, so that the process keeps its file handles."""
 
+_IDLE = 75
+"""Seconds that an idle connection is kept. HTTP clients drop theirs after 5 (httpx) to 60, and must be first to close,
+or a request meets a connection that is just being closed.
+"""
+
 _LAST_REQUESTS = 75
 """Seconds that running requests may take once the server is to stop; a filter may run for 60."""
 
@@ -55,6 +60,7 @@ def serve(
         proxy_headers=False,
         server_header=False,
         limit_concurrency=_CONNECTIONS,
+        timeout_keep_alive=_IDLE,
         timeout_graceful_shutdown=_LAST_REQUESTS,
     )
     server = uvicorn.Server(config)
