@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import torch
 
+from xsearch.encoder.devices import avoid_cudnn_attention
 from xsearch.errors import DeviceError
 
 WORTH_COMPILING = 1_000_000
@@ -60,8 +61,7 @@ def choose(device: str = "auto", sentences: int = 0) -> Compute:
             "cuda was asked for, torch sees no GPU; use --device cpu or install torch with CUDA"
         )
     if device == "cuda":
-        # It builds a plan for every new shape of a batch: 1,150 sentences a second on an H200 were 4,100 without it.
-        torch.backends.cuda.enable_cudnn_sdp(False)
+        avoid_cudnn_attention()
     return Compute(
         device,
         mixed=device == "cuda" or multiplies_bfloat16(),

@@ -46,7 +46,7 @@ def length_batches(
     """
     order = np.lexsort((rng.random(len(lengths)), lengths + rng.integers(0, 2, len(lengths))))
     batches, start = [], 0
-    largest = max(192, tokens // 16)
+    largest = max(192, tokens // 16)  # short sentences make batches of no more
     descending = order[::-1]
     while start < len(descending):
         longest = int(lengths[descending[start]]) + 1

@@ -35,18 +35,9 @@ _STARTED = time.perf_counter()
 PACKAGES = ("torch", "sentence-transformers", "transformers", "tokenizers", "numpy")
 
 
-def spliced(texts: Sequence[str], count: int) -> list[str]:
-    """`count` different texts, each the first half of one of `texts` and the second half of another."""
-    words = [text.split() for text in texts]
-    heads = [" ".join(some[: len(some) // 2]) for some in words]
-    tails = [" ".join(some[len(some) // 2 :]) for some in words]
-    pairs = np.random.default_rng(2).choice(len(texts) ** 2, count, replace=False)
-    return [f"{heads[pair // len(texts)]} {tails[pair % len(texts)]}" for pair in pairs.tolist()]
-
-
 def texts_of(language: str, kind: str, count: int) -> list[str]:
     """`count` different sentences of about 20 tokens, or passages of 75 to 150 words."""
-    return spliced(
+    return demo.recombined(
         demo.sentences(language, 10**6) if kind == "sentences" else demo.passages(language, 2000), count
     )
 

@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tests.benchmarks.vectors import FAMILIES, Source
+from tests.benchmarks.vectors import FAMILIES, Source, recall
 from xsearch.index.approximate import ApproximateIndex, save_index
 from xsearch.index.build import BuiltIndex, build_index, insertion_order
 from xsearch.index.choice import EXACT_ROWS, choose_index
@@ -58,7 +58,7 @@ class Material:
 
     def recall(self, found: NDArray[np.int64]) -> float:
         """The share of the true neighbours among the rows found."""
-        return float(np.mean([len(np.intersect1d(a, b)) for a, b in zip(self.truth, found, strict=True)]) / K)
+        return recall(self.truth, found)
 
 
 @dataclass(frozen=True)

@@ -29,8 +29,8 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.benchmarks.texts import sentences
-from tests.benchmarks.warm import collection, recombined
+from tests.benchmarks.texts import recombined, sentences
+from tests.benchmarks.warm import collection
 
 CLIENTS = (1, 2, 4, 8, 16, 32, 64)
 OVERLOADS = (1.0, 2.0, 4.0)
@@ -254,7 +254,7 @@ def main() -> None:
         return
     if arguments.lang != "en":
         parser.error(f"the collection made here is English; --lang {arguments.lang} needs a --store")
-    texts = recombined(arguments.documents + _QUESTIONS)
+    texts = recombined(sentences("en", 10**6), arguments.documents + _QUESTIONS)
     with tempfile.TemporaryDirectory() as folder:
         collection(Path(folder), texts[: arguments.documents])
         print(f"{arguments.documents:,} sentences, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")

@@ -28,3 +28,14 @@ def passages(language: str, count: int) -> list[str]:
         [word for index in rng.permutation(len(words))[:4] for word in words[index]] for _ in range(count)
     ]
     return [" ".join(text[: rng.integers(75, 151)]) for text in joined]
+
+
+def recombined(texts: list[str], count: int) -> list[str]:
+    """`count` different texts: the first half of one of `texts` and the second half of another."""
+    found = [text.split() for text in texts]
+    firsts = [" ".join(words[: len(words) // 2]) for words in found]
+    seconds = [" ".join(words[len(words) // 2 :]) for words in found]
+    order = np.random.default_rng(5).permutation(len(found) ** 2)
+    joined = (f"{firsts[pair // len(found)]} {seconds[pair % len(found)]}" for pair in order.tolist())
+    unique = list(dict.fromkeys(text for text, _ in zip(joined, range(2 * count), strict=False)))
+    return unique[:count]

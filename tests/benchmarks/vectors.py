@@ -50,9 +50,13 @@ class Dataset:
 
     def recall(self, found: NDArray[np.int64]) -> float:
         """The share of the true ten neighbours among the (m, 10) rows found."""
-        return float(
-            np.mean([len(np.intersect1d(a, b)) for a, b in zip(self.truth, found, strict=True)]) / 10
-        )
+        return recall(self.truth, found)
+
+
+def recall(truth: NDArray[np.int64], found: NDArray[np.int64]) -> float:
+    """The share of the true neighbours, (m, k) rows, among those found, (m, n)."""
+    shares = [len(np.intersect1d(a, b)) / len(a) for a, b in zip(truth, found, strict=True)]
+    return float(np.mean(shares))
 
 
 def dataset(folder: Path, rows: int, queries: int = 1000, dimension: int = 384) -> Dataset:

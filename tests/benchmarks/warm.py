@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from tests.benchmarks.texts import sentences
+from tests.benchmarks.texts import recombined, sentences
 from xsearch.collection import Collection
 from xsearch.encoder import encoder_for
 
@@ -29,17 +29,6 @@ BAR = 2.0
 """Milliseconds that the whole may take beyond the encoder's own time."""
 
 _TO_WARM_UP = 50
-
-
-def recombined(count: int) -> list[str]:
-    """`count` different sentences: the first half of one of the demo corpus' and the second half of another."""
-    found = [text.split() for text in sentences("en", 10**6)]
-    firsts = [" ".join(words[: len(words) // 2]) for words in found]
-    seconds = [" ".join(words[len(words) // 2 :]) for words in found]
-    order = np.random.default_rng(5).permutation(len(found) ** 2)
-    texts = (f"{firsts[pair // len(found)]} {seconds[pair % len(found)]}" for pair in order.tolist())
-    unique = list(dict.fromkeys(text for text, _ in zip(texts, range(2 * count), strict=False)))
-    return unique[:count]
 
 
 def collection(folder: Path, documents: list[str]) -> Collection:
@@ -89,7 +78,7 @@ def main() -> None:
     parser.add_argument("-k", type=int, default=10, help="documents in an answer")
     parser.add_argument("--folder", type=Path, help="where the collection is made and kept")
     options = parser.parse_args()
-    texts = recombined(options.documents + options.questions + _TO_WARM_UP)
+    texts = recombined(sentences("en", 10**6), options.documents + options.questions + _TO_WARM_UP)
     with tempfile.TemporaryDirectory() as scratch:
         folder = options.folder or Path(scratch)
         folder.mkdir(parents=True, exist_ok=True)

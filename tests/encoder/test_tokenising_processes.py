@@ -33,6 +33,12 @@ def running(processes: TokeniserProcesses) -> list:
     return [process._running for process in waiting]
 
 
+def tokenised(processes: TokeniserProcesses, texts: list[str]) -> list[np.ndarray]:
+    """The token ids of one window."""
+    [ids] = processes.windows([texts])
+    return ids
+
+
 def same(ours: list[np.ndarray], theirs: list[np.ndarray]) -> bool:
     return len(ours) == len(theirs) and all(map(np.array_equal, ours, theirs))
 
@@ -46,19 +52,19 @@ def test_windows_come_in_order_before_and_after_the_processes_start(tokeniser: T
     assert len(running(processes)) == 2
     assert len(found) == len(windows)
     assert all(same(ours, tokeniser.ids(texts)) for ours, texts in zip(found, windows, strict=True))
-    assert same(processes.ids(TEXTS), tokeniser.ids(TEXTS))
+    assert same(tokenised(processes, TEXTS), tokeniser.ids(TEXTS))
 
 
 def test_few_texts_start_none(tokeniser: Tokeniser) -> None:
     processes = TokeniserProcesses(tokeniser, 2)
 
-    assert same(processes.ids(TEXTS), tokeniser.ids(TEXTS))
+    assert same(tokenised(processes, TEXTS), tokeniser.ids(TEXTS))
     assert running(processes) == []
 
 
 def test_processes_end_with_what_started_them(tokeniser: Tokeniser) -> None:
     processes = TokeniserProcesses(tokeniser, 2)
-    processes.ids(TEXTS * 4)
+    tokenised(processes, TEXTS * 4)
     started = running(processes)
 
     del processes
@@ -69,11 +75,11 @@ def test_processes_end_with_what_started_them(tokeniser: Tokeniser) -> None:
 
 def test_a_process_that_dies_is_done_without(tokeniser: Tokeniser, caplog: pytest.LogCaptureFixture) -> None:
     processes = TokeniserProcesses(tokeniser, 2)
-    processes.ids(TEXTS * 4)
+    tokenised(processes, TEXTS * 4)
     for process in running(processes):
         process.kill()
 
-    assert same(processes.ids(TEXTS * 4), tokeniser.ids(TEXTS * 4))
+    assert same(tokenised(processes, TEXTS * 4), tokeniser.ids(TEXTS * 4))
     assert "tokenised in this one" in caplog.text
 
 
@@ -81,14 +87,14 @@ def test_a_cut_text_is_said_once_by_this_process(
     tokeniser: Tokeniser, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING):
-        TokeniserProcesses(tokeniser, 2).ids([*TEXTS * 4, "cat " * 50, "dog " * 50])
+        tokenised(TokeniserProcesses(tokeniser, 2), [*TEXTS * 4, "cat " * 50, "dog " * 50])
 
     assert caplog.text.count("longer than the 32 tokens") == 1
 
 
 def test_what_is_no_text_is_refused_with_its_place(tokeniser: Tokeniser) -> None:
     with pytest.raises(TypeError, match="text 25 is int"):
-        TokeniserProcesses(tokeniser, 2).ids([*TEXTS * 4, "cat", 3])  # type: ignore[list-item]
+        tokenised(TokeniserProcesses(tokeniser, 2), [*TEXTS * 4, "cat", 3])  # type: ignore[list-item]
 
 
 def test_only_one_window_is_taken_ahead(tokeniser: Tokeniser) -> None:

@@ -45,14 +45,18 @@ class EmbeddingTable:
 
     def rows(self, ids: NDArray[np.integer[Any]]) -> NDArray[np.float32]:
         """Embeddings of `ids` (any shape) as float32, shape `ids.shape + (d,)`. Reads only the rows it needs."""
+        self.check(ids)
+        vectors: NDArray[np.float32] = self.codes[ids].astype(np.float32)
+        vectors *= self.scale[ids][..., None]
+        return vectors
+
+    def check(self, ids: NDArray[np.integer[Any]]) -> None:
+        """Raise ModuleError if an id has no row."""
         if ids.max(initial=0) >= len(self.scale):
             raise ModuleError(
                 f"the tokenizer yields the id {ids.max()}, the embedding table has {len(self.scale)} rows: "
                 "they do not belong together; export the module again"
             )
-        vectors: NDArray[np.float32] = self.codes[ids].astype(np.float32)
-        vectors *= self.scale[ids][..., None]
-        return vectors
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import chain
 from queue import SimpleQueue
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,10 +45,6 @@ class TokeniserProcesses:
         self._seen = 0
         self._pool: ThreadPoolExecutor | None = None
         self._idle: SimpleQueue[_Process] = SimpleQueue()
-
-    def ids(self, texts: Sequence[str]) -> list[NDArray[np.int32]]:
-        """As `Tokeniser.ids`."""
-        return _together(self._asked(texts))
 
     def windows(self, windows: Iterable[Sequence[str]]) -> Iterator[list[NDArray[np.int32]]]:
         """As `Tokeniser.windows`, but the next window is taken and tokenised while one is worked on."""
@@ -116,10 +113,9 @@ class _Process:
 
     def ids(self, texts: list[str], tokeniser: Tokeniser) -> list[NDArray[np.int32]]:
         """What `tokeniser`, of which the process has a copy, gives for texts."""
-        if self._running is not None and self._running.stdout is not None:
+        if self._running is not None:
             try:
-                self._send(texts)
-                ids, lengths, truncated = pickle.load(self._running.stdout)  # noqa: S301
+                ids, lengths, truncated = self._reply(self._running, texts)
             except (OSError, EOFError, pickle.UnpicklingError) as error:
                 self._lost(error)
             else:
@@ -134,12 +130,14 @@ class _Process:
             self._running.communicate()
             self._running = None
 
-    def _send(self, value: object) -> None:
-        if self._running is not None and self._running.stdin is not None:
-            self._running.stdin.write(self._unsent)
-            self._unsent = b""
-            pickle.dump(value, self._running.stdin, protocol=5)
-            self._running.stdin.flush()
+    def _reply(self, running: subprocess.Popen[bytes], texts: list[str]) -> Any:
+        """What the process answers; before its first request it is sent the tokeniser."""
+        assert running.stdin is not None and running.stdout is not None  # noqa: S101, PT018 - both are pipes
+        running.stdin.write(self._unsent)
+        self._unsent = b""
+        pickle.dump(texts, running.stdin, protocol=5)
+        running.stdin.flush()
+        return pickle.load(running.stdout)  # noqa: S301
 
     def _lost(self, error: Exception) -> None:
         _logger.warning("a process that tokenises is lost (%r); its texts are tokenised in this one", error)

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from xsearch.encoder.devices import avoid_cudnn_attention
 from xsearch.encoder.installed import find_base
 from xsearch.encoder.module import Module
 from xsearch.encoder.weights import Body, Linear, compose
-from xsearch.errors import ModuleError
 
 # Tokens in a batch, padding included: large enough that a GPU computes rather than waits for the next kernel.
 _TOKENS_A_BATCH = 65_536
@@ -45,7 +45,7 @@ class TorchRuntime:
         self._device = torch.device(device)
         self._type = _number_type(self._device)
         self._streams: SimpleQueue[torch.cuda.Stream] = SimpleQueue()
-        self._rows = len(module.table.scale)
+        self._stored = module.table
         body = compose(module, base, space)
         codes = torch.from_numpy(np.array(module.table.codes)).to(self._device)
         scale = torch.from_numpy(np.array(module.table.scale)).to(self._device)
@@ -55,10 +55,7 @@ class TorchRuntime:
         self._heads, self._epsilon, self._pooling = body.heads, body.layer_norm_eps, body.pooling
         self._embedding_norm, self._layers = self._folded(body)
         if self._device.type == "cuda":
-            # cuDNN's attention, torch's first choice, makes a plan for every new shape, in every thread anew, which
-            # takes longer than the batch. The setting is the process', so a `with` around a call would not do: the
-            # first of two threads to leave it would let the other have cuDNN.
-            torch.backends.cuda.enable_cudnn_sdp(False)
+            avoid_cudnn_attention()
             for _ in range(self.workers):
                 self._streams.put(torch.cuda.Stream(self._device))  # type: ignore[no-untyped-call]
             torch.cuda.synchronize(self._device)  # other streams are to read what this one has written
@@ -105,11 +102,7 @@ class TorchRuntime:
         real = np.arange(tokens)[None, :] < lengths[:, None]
         table = np.zeros((batch, tokens), dtype=np.int32)
         table[real] = np.concatenate(ids)
-        if table.max() >= self._rows:
-            raise ModuleError(
-                f"the tokenizer yields the id {table.max()}, the embedding table has {self._rows} rows: "
-                "they do not belong together; export the module again"
-            )
+        self._stored.check(table)  # on the device an id too large would end the process' use of it
         mask = None if real.all() else self._sent(real)
         visible = None if mask is None else self._visible(mask)
         hidden = functional.embedding(self._sent(table), self._table) + self._positions[:tokens]

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -59,16 +59,13 @@ class ApproximateIndex:
             with self._turn:
                 _, positions = self._index.search(queries, n)
             return positions
-        if self._on_gpu:
-            # FAISS would ignore the filter of a flat index there
-            return np.full((len(queries), n), -1, np.int64)
-        effort = 1 / max(allowed.share, 1 / _MOST_EFFORT)
-        parameters = _search_parameters(self._index, allowed.selector, effort)
-        try:
-            _, positions = self._index.search(queries, n, params=parameters)
-        except RuntimeError:
-            return np.full((len(queries), n), -1, np.int64)
-        return positions
+        if not self._on_gpu:  # FAISS would ignore the filter of a flat index there
+            effort = 1 / max(allowed.share, 1 / _MOST_EFFORT)
+            parameters = _search_parameters(self._index, allowed.selector, effort)
+            with suppress(RuntimeError):
+                _, positions = self._index.search(queries, n, params=parameters)
+                return positions
+        return np.full((len(queries), n), -1, np.int64)
 
 
 def save_index(index: Any, path: Path) -> None:
