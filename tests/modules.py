@@ -8,9 +8,17 @@ from pathlib import Path
 
 import numpy as np
 
-from xsearch.encoder import Adapter, Architecture, BaseReference, Lora, Module, ModuleConfig, write_module
+from xsearch.encoder import (
+    Adapter,
+    Architecture,
+    BaseReference,
+    Lora,
+    Module,
+    ModuleConfig,
+    write_module,
+)
 from xsearch.encoder.config import LORA_TARGETS
-from xsearch.encoder.tensors import TABLE, body_tensors, plugin_tensors
+from xsearch.encoder.tensors import TABLE, WHITENING, body_tensors, plugin_tensors
 
 WORDS = (
     "the a an is was of to and in on it we you they cat dog house river winter summer lake forest bread milk "
@@ -24,6 +32,7 @@ def tiny_module(
     language: str = "xx",
     *,
     adapter: bool = True,
+    whitening: bool = False,
     lora: bool = True,
     base: Module | None = None,
     pooling: str = "mean",
@@ -38,7 +47,8 @@ def tiny_module(
     """Write the module folder `folder / language` and return it loaded.
 
     Its tokenizer knows the words of `WORDS` and of `texts`, and every single character of them, so that texts
-    with words in common get similar vectors. With `base` (a module of the same sizes) it carries no body.
+    with words in common get similar vectors. With `base` (a module of the same sizes) it carries no body; without one
+    it holds a map for whitening, which is made up.
     """
     rng = np.random.default_rng([seed, *language.encode()])
     tokenizer = tiny_tokenizer([*WORDS, *(word for text in texts for word in text.lower().split())])
@@ -68,9 +78,15 @@ def tiny_module(
         adapter=Adapter("parallel", bottleneck=hidden_size // 2, scaling=4.0, activation="gelu")
         if adapter
         else None,
+        whitening=whitening,
     )
     names = list(plugin_tensors(config)) + ([] if base is not None else list(body_tensors(config)))
     tensors = {name: _random(rng, name, shape) for name, shape in names}
+    if base is None:
+        spread = rng.normal(0, 0.2 * hidden_size**-0.5, (hidden_size, hidden_size)).astype(np.float32)
+        weight, bias = WHITENING
+        tensors[weight] = np.eye(hidden_size, dtype=np.float32) + spread + spread.T
+        tensors[bias] = rng.normal(0, 0.1, hidden_size).astype(np.float32)
     tensors[TABLE] = rng.normal(0, 1, (config.architecture.vocab_size, hidden_size)).astype(np.float32)
     return write_module(
         folder / language, config, tensors, tokenizer, f"# {config.name}, a tiny random module\n"

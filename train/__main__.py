@@ -72,6 +72,8 @@ class Options:
 def main(**options: object) -> None:
     """Train a language module for LANG, or with LANG = en repack the base encoder as the English module.
 
+    English needs no data; with a folder of it (--data), other modules are whitened by how its vectors are distributed.
+
     A killed training goes on where it was when the same command is given again.
     """
     asked = Options(**options)  # type: ignore[arg-type]  # click names and types them
@@ -92,7 +94,7 @@ def _export_english(asked: Options) -> None:
     from train.recipe import load_recipe
 
     recipe = load_recipe("en", asked.recipe)
-    module = export_english(asked.out or MODULES / "en", asked.base, recipe.checkpoint)
+    module = export_english(asked.out or MODULES / "en", asked.base, recipe.checkpoint, asked.data)
     click.echo(f"wrote {module.path} ({module.content_hash[:12]})", err=True)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,8 @@ from xsearch.encoder import (
     write_module,
 )
 from xsearch.encoder.installed import module_folders
-from xsearch.encoder.tensors import TABLE, body_tensors
+from xsearch.encoder.tensors import TABLE, WHITENING, body_tensors
+from xsearch.encoder.weights import Linear, whitening_of
 from xsearch.errors import ModuleError
 from xsearch.evaluation.multilingual_module import MULTILINGUAL
 
@@ -44,7 +46,8 @@ class Base:
     """A base encoder on torch, its tokenizer, how its sentence vector is read off, and the module it is.
 
     `name` is the model's own, `module` the folder name that language modules refer to, and `content_hash` identifies
-    weights, tokenizer and settings: cached teacher vectors are filed under it.
+    weights, tokenizer and settings: cached teacher vectors are filed under it. `whitening` is the map
+    that it holds for vectors of other languages, if any.
     """
 
     name: str
@@ -58,6 +61,7 @@ class Base:
     max_length: int
     prefix: str
     multilingual: bool
+    whitening: Linear | None = None
     pad_id: int = 0
 
     @property
@@ -117,6 +121,7 @@ def base_of(module: Module) -> Base:
         max_length=config.max_length,
         prefix=config.prefix,
         multilingual=config.language == MULTILINGUAL,
+        whitening=whitening_of(module),
         pad_id=pad_id,
     )
 
@@ -181,7 +186,14 @@ def repacked(checkpoint: LoadedCheckpoint, folder: Path) -> Module:
 
 
 def write_base(
-    checkpoint: LoadedCheckpoint, target: Path, language: str, name: str, provenance: dict[str, str]
+    checkpoint: LoadedCheckpoint,
+    target: Path,
+    language: str,
+    name: str,
+    provenance: dict[str, str],
+    *,
+    whitening: Linear | None = None,
+    calibration: Sequence[str] = (),
 ) -> Module:
     """Write the checkpoint as a module with its own body and no adapter: its two spaces are one."""
     config = ModuleConfig(
@@ -199,8 +211,10 @@ def write_base(
     tensors = {
         tensor: state[tensor].numpy() for tensor in [TABLE, *(name for name, _ in body_tensors(config))]
     }
-    tokenizer = _plain(Tokenizer.from_str(checkpoint.tokenizer.to_str()))
-    return write_module(target, config, tensors, tokenizer.to_str(), base_card(config))
+    if whitening is not None:
+        tensors |= zip(WHITENING, (whitening.weight, whitening.bias), strict=True)
+    tokenizer = _plain(Tokenizer.from_str(checkpoint.tokenizer.to_str())).to_str()
+    return write_module(target, config, tensors, tokenizer, base_card(config), calibration=calibration)
 
 
 def place_base(base: Base, beside: Path) -> None:

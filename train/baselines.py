@@ -82,7 +82,8 @@ class Baseline(Pipeline):
             )
         self.parts = [*languages, english_data(languages)]
         self.module_recipe = recipe
-        super().__init__(joint_data(self.parts), whole_body(recipe), base, folder, cache, compute)
+        own = dataclasses.replace(whole_body(recipe), whitening=False)
+        super().__init__(joint_data(self.parts), own, base, folder, cache, compute)
 
     def _new_vocabulary(self) -> tuple[Tokenizer, Table]:
         return joint_vocabulary(self.parts, self.module_recipe, self.base)
@@ -165,10 +166,9 @@ def export_baseline(pipeline: Baseline, run: Run, variant: str, target: Path) ->
     )
     own = run.student.module_tensors()
     tensors = {name: own[name] for name in (TABLE, TABLE_SCALE, *(name for name, _ in body_tensors(config)))}
+    texts = calibration_texts([p.right for p in run.data.pairs], run.recipe.seed)
     card = baseline_card(config)
-    module = write_module(
-        target, config, tensors, run.tokenizer.to_str(), card, calibration=calibration_texts(run)
-    )
+    module = write_module(target, config, tensors, run.tokenizer.to_str(), card, calibration=texts)
     runtime_check(module, run)
     return module
 

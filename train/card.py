@@ -45,12 +45,13 @@ def language_card(config: ModuleConfig) -> str:
     assert config.adapter is not None
     made = config.provenance
     body = f"LoRA (rank {config.lora.rank})" if config.lora else "a body of its own"
+    whitening = "Both are whitened by how the base's vectors are distributed. " if config.whitening else ""
     return f"""# {config.name} ({config.language})
 
 A language module for xsearch: vocabulary of {config.architecture.vocab_size} sub-words with an embedding table,
 {body} and an alignment adapter (bottleneck {config.adapter.bottleneck}) for the body of `{config.base.name}`.
-Adapter off: the native space, for tasks within the language. Adapter on: the shared space, English's own. Within the
-language, search with the {config.search_space} space.
+Adapter off: the native space, for tasks within the language. Adapter on: the shared space, English's own.
+{whitening}Within the language, search with the {config.search_space} space.
 
 ## Data
 

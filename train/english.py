@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import tempfile
 from pathlib import Path
 
 from train.base import write_base
 from train.checkpoint import load_checkpoint
-from train.recipe import Checkpoint
-from xsearch.encoder import Module
+from train.export import calibration_texts
+from train.recipe import Checkpoint, Recipe
+from train.whitening import english_texts, whitening_by
+from xsearch.encoder import Encoder, Module
 
 MINILM = "sentence-transformers/all-MiniLM-L6-v2"
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
@@ -27,8 +30,14 @@ def packaged_minilm() -> str:
     return str(Path(found.origin).parent / "model")
 
 
-def export_english(target: Path, name: str | None = None, stated: Checkpoint | None = None) -> Module:
-    """Write the checkpoint `name` (by default all-MiniLM-L6-v2) as the English module at `target`."""
+def export_english(
+    target: Path, name: str | None = None, stated: Checkpoint | None = None, data: Path | None = None
+) -> Module:
+    """Write the checkpoint `name` (by default all-MiniLM-L6-v2) as the English module at `target`.
+
+    With `data`, a folder of training data, the module holds the map that whitens the vectors of modules that build on
+    it, by the English texts there, and is calibrated on them.
+    """
     checkpoint = load_checkpoint(name or packaged_minilm(), stated)
     file = Path(name or packaged_minilm()) / "model.safetensors"
     digest = hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else ""
@@ -39,4 +48,18 @@ def export_english(target: Path, name: str | None = None, stated: Checkpoint | N
     }
     if digest == MINILM_SHA256:
         provenance = {"base": MINILM, "sha256": digest, "licence": "Apache-2.0"}
-    return write_base(checkpoint, target, "en", "English", provenance)
+    if data is None:
+        return write_base(checkpoint, target, "en", "English", provenance)
+    texts = english_texts(data)
+    with tempfile.TemporaryDirectory() as folder:
+        plain = write_base(checkpoint, Path(folder) / "en", "en", "English", provenance)
+        vectors = Encoder(plain.path, precision="float32").encode(texts)
+    return write_base(
+        checkpoint,
+        target,
+        "en",
+        "English",
+        provenance,
+        whitening=whitening_by(vectors),
+        calibration=calibration_texts(texts, Recipe().seed),
+    )

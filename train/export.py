@@ -6,6 +6,7 @@ import dataclasses
 import datetime
 import shutil
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,15 @@ from train.card import language_card
 from train.data import SCORED_SETS
 from train.pipeline import Pipeline
 from train.run import Run
-from xsearch.encoder import Adapter, BaseReference, Encoder, Lora, Module, ModuleConfig, write_module
+from xsearch.encoder import (
+    Adapter,
+    BaseReference,
+    Encoder,
+    Lora,
+    Module,
+    ModuleConfig,
+    write_module,
+)
 from xsearch.encoder.config import LORA_TARGETS
 from xsearch.errors import ModuleError
 from xsearch.languages import resolve
@@ -49,11 +58,13 @@ def export_module(pipeline: Pipeline, run: Run, target: Path) -> Module:
         prefix="",  # the vocabulary is the language's own: an English instruction would be noise
         lora=Lora(recipe.lora.rank, recipe.lora.alpha, LORA_TARGETS) if recipe.lora.rank else None,
         adapter=Adapter("parallel", student.bottleneck, recipe.adapter.scaling, "gelu"),
+        whitening=recipe.whitening,
         search_space=better_space(final),
         provenance=provenance(pipeline),
         scores={"dev": pipeline.scores},
     )
-    tensors, tokenizer, texts = student.module_tensors(), run.tokenizer.to_str(), calibration_texts(run)
+    tensors, tokenizer = student.module_tensors(), run.tokenizer.to_str()
+    texts = calibration_texts([p.right for p in run.data.pairs], recipe.seed)
     place_base(base, target.parent)
     draft = target.with_name(f".{target.name}.unchecked")
     try:
@@ -64,10 +75,10 @@ def export_module(pipeline: Pipeline, run: Run, target: Path) -> Module:
     return write_module(target, config, tensors, tokenizer, language_card(config), calibration=texts)
 
 
-def calibration_texts(run: Run, sentences: int = 900, passages: int = 60) -> list[str]:
-    """Texts of the language on which the runtime's 8-bit ranges are observed: sentences, and some passages of them."""
-    texts = list(dict.fromkeys(p.right for p in run.data.pairs))
-    rng = np.random.default_rng([run.recipe.seed, 6])
+def calibration_texts(texts: Sequence[str], seed: int, sentences: int = 900, passages: int = 60) -> list[str]:
+    """Those of a language's on which the runtime's 8-bit ranges are observed, and some passages made of them."""
+    texts = list(dict.fromkeys(texts))
+    rng = np.random.default_rng([seed, 6])
     chosen = [texts[i] for i in rng.permutation(len(texts))[:sentences]]
     for _ in range(passages):
         passage, wanted = "", int(rng.integers(300, 700))  # characters: about 100 to 200 tokens
@@ -90,11 +101,11 @@ def _refuse_noise(scores: dict[str, float], target: Path) -> None:
 def better_space(scores: dict[str, dict[str, float]]) -> str:
     """The space that searches better within the language by the dev scores of similarity; shared without any.
 
-    A second space costs a second index, so native has to win by half a point.
+    A second space costs a second index, so native has to win by a point.
     """
     tasks = [t for t in SCORED_SETS if t in scores["native"] and t in scores["shared"]]
     gain = sum(scores["native"][t] - scores["shared"][t] for t in tasks)
-    return "native" if tasks and gain / len(tasks) > 0.5 else "shared"
+    return "native" if tasks and gain / len(tasks) > 1 else "shared"
 
 
 def provenance(pipeline: Pipeline) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,11 @@ def bitext_accuracy(foreign: NDArray[np.floating], english: NDArray[np.floating]
     return there, back
 
 
+def correlation(one: NDArray[np.floating], two: NDArray[np.floating], gold: Sequence[float]) -> float:
+    """Spearman x 100 of the cosines of pairs with their scores; not a number where all are alike."""
+    return float(spearmanr((one * two).sum(axis=1), gold).statistic) * 100
+
+
 def dev_scores(run: Run, space: str) -> dict[str, float]:
     """Scores of one space: bitext accuracy both ways on every dev set of pairs, Spearman x 100 on scored pairs."""
     scores: dict[str, float] = {}
@@ -32,7 +38,7 @@ def dev_scores(run: Run, space: str) -> dict[str, float]:
     for name, scored in run.data.scored.items():
         one = run.student.encode(run.token_ids([p.left for p in scored]), space)
         two = run.student.encode(run.token_ids([p.right for p in scored]), space)
-        correlation = float(spearmanr((one * two).sum(axis=1), [p.gold for p in scored]).statistic)
-        if math.isfinite(correlation):  # undefined where all scores are alike
-            scores[name] = round(correlation * 100, 2)
+        found = correlation(one, two, [p.gold for p in scored])
+        if math.isfinite(found):
+            scores[name] = round(found, 2)
     return scores

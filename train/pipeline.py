@@ -63,6 +63,7 @@ class Pipeline:
         self.beginning = find_beginning(recipe.lora, base.content_hash)
         if self.beginning is None:  # what the card says must be what was done
             recipe = dataclasses.replace(recipe, lora=dataclasses.replace(recipe.lora, start="zero"))
+        recipe = dataclasses.replace(recipe, whitening=recipe.whitening and base.whitening is not None)
         self.data, self.recipe, self.base, self.folder = data, recipe, base, folder
         self.compute = compute or Compute()
         self.log = Log(folder)
@@ -96,7 +97,7 @@ class Pipeline:
         }
         for stage in STAGES[1 : STAGES.index(until) + 1]:
             settings = (getattr(recipe, stage), recipe.data, recipe.lora, recipe.adapter)
-            key = settings_key(stage, key, *map(asdict, settings), recipe.max_length)
+            key = settings_key(stage, key, *map(asdict, settings), recipe.max_length, recipe.whitening)
             spaces = ("native", "shared") if stage == STAGES[-1] else ("native",)
             self._step(stage, key, run, steps[stage], spaces)
         return run
@@ -116,6 +117,7 @@ class Pipeline:
         )
         tokenizer, table = self._vocabulary(key)
         student = Student(self.base, table, recipe.lora, recipe.adapter, self.compute)
+        student.whitening = self.base.whitening if recipe.whitening else None
         if self.beginning:
             student.begin_at(self.beginning.updates)
             key = settings_key(key, self.beginning.key)

@@ -156,6 +156,7 @@ class Recipe:
     base: str = "en"
     seed: int = 20261123
     max_length: int = 256
+    whitening: bool = True  # of both spaces, if the base holds the map for it (`train.whitening`)
     checkpoint: Checkpoint = Checkpoint()
     english: English = English()
     vocabulary: Vocabulary = Vocabulary()

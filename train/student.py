@@ -24,7 +24,9 @@ from train.compute import Compute
 from train.lora import LowRankLinear
 from train.recipe import Adapter, Lora
 from train.sequences import Ids, hidden_states, length_batches, padded, pooled
+from train.whitening import whitened
 from xsearch.encoder.tensors import LINEARS, TABLE, TABLE_SCALE, quantise_rows
+from xsearch.encoder.weights import Linear
 
 TABLE_CODES = 31
 """Largest code of the stored table, six bits: packed weights are a sixth smaller than with 127, and on German dev pairs
@@ -78,6 +80,7 @@ class Student(nn.Module):
         self.compute = compute or Compute()
         self.pooling = base.pooling
         self.lora = lora
+        self.whitening: Linear | None = None
         model = copy.deepcopy(base.model)
         weight = torch.from_numpy(table.copy())
         model.set_input_embeddings(nn.Embedding.from_pretrained(weight))  # type: ignore[no-untyped-call]
@@ -131,7 +134,7 @@ class Student(nn.Module):
         return [p for a in self.adapters for part in (a.down, a.up) for p in part.parameters()]
 
     def encode_ids(self, ids: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
-        """L2-normalised sentence vectors (b, d) in float32 of padded ids (b, t)."""
+        """L2-normalised sentence vectors (b, d) in float32 of padded ids (b, t), before any whitening."""
         with self.compute.precision():
             vectors = pooled(self.model, *self._placed(ids, mask), self.pooling)
         return functional.normalize(vectors, dim=1)
@@ -149,14 +152,14 @@ class Student(nn.Module):
         return ids.to(device), None if mask is None else mask.to(device)
 
     def encode(self, sequences: list[Ids], space: str) -> NDArray[np.float32]:
-        """(n, d) vectors of token sequences in one space, order kept; no gradient."""
+        """(n, d) vectors of token sequences as its module will give them in one space, order kept; no gradient."""
         self.use_space(space)
         vectors = np.zeros((len(sequences), self.table.shape[1]), np.float32)
         lengths = np.array([len(s) for s in sequences])
         with torch.inference_mode():
             for batch in length_batches(lengths, self.compute.tokens, np.random.default_rng(0)):
                 vectors[batch] = self.encode_ids(*padded([sequences[i] for i in batch])).cpu().numpy()
-        return vectors
+        return vectors if self.whitening is None else whitened(vectors, self.whitening)
 
     def body_state(self) -> list[torch.Tensor]:
         """What steps 2 and 3 train, as it is now: the table, and each weight that LoRA updates or the whole body."""

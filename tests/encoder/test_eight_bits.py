@@ -38,9 +38,9 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-@pytest.fixture
-def module(tmp_path: Path) -> Module:
-    made = tiny_module(tmp_path / "modules", "xx", hidden_size=64)
+@pytest.fixture(params=[False, True], ids=["plain", "whitened"])
+def module(tmp_path: Path, request: pytest.FixtureRequest) -> Module:
+    made = tiny_module(tmp_path / "modules", "xx", hidden_size=64, whitening=request.param)
     calibrate_module(made.path, TEXTS)
     return made
 

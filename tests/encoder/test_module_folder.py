@@ -43,6 +43,7 @@ def edit(folder: Path, **changes: Any) -> None:
         ({"max_length": 10_000}, "max_length"),
         ({"pooling": "__import__"}, "pooling"),
         ({"content_hash": "abc"}, "content_hash"),
+        ({"whitening": 1}, "whitening"),
     ],
 )
 def test_a_configuration_out_of_bounds_is_refused_by_field(

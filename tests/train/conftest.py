@@ -23,6 +23,8 @@ from train.recipe import (
     SentenceEncoding,
     Vocabulary,
 )
+from train.whitening import whitening_by
+from xsearch.encoder import Encoder
 
 RECIPE = Recipe(
     max_length=40,
@@ -59,12 +61,13 @@ def toy_data(data_folder) -> TrainingData:
 
 @pytest.fixture(scope="session")
 def modules(tmp_path_factory) -> Path:
-    """A folder of modules with the tiny English one."""
+    """A folder of modules with the tiny English one, which holds a map for whitening."""
     root = tmp_path_factory.mktemp("modules")
+    made = {"base": "tiny", "fingerprint": "0", "licence": "none"}
     checkpoint = load_checkpoint(str(checkpoints.english_bert(root / "checkpoint", toy.sentences(400, 9))))
-    write_base(
-        checkpoint, root / "en", "en", "English", {"base": "tiny", "fingerprint": "0", "licence": "none"}
-    )
+    plain = write_base(checkpoint, root / "plain" / "en", "en", "English", made)
+    vectors = Encoder(plain.path, precision="float32").encode(toy.sentences(400, 8))
+    write_base(checkpoint, root / "en", "en", "English", made, whitening=whitening_by(vectors))
     return root
 
 

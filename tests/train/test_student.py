@@ -184,7 +184,9 @@ def test_a_student_trains_in_bfloat16_with_float32_weights(modules, toy_data, tm
     from xsearch.encoder import load_module
 
     recipe = dataclasses.replace(
-        RECIPE, sentence_encoding=dataclasses.replace(RECIPE.sentence_encoding, sentences=64)
+        RECIPE,
+        sentence_encoding=dataclasses.replace(RECIPE.sentence_encoding, sentences=64),
+        whitening=False,
     )
     pipeline = Pipeline(
         toy_data,

@@ -75,7 +75,10 @@ class Adapter:
 
 @dataclass(frozen=True)
 class ModuleConfig:
-    """A language module, described. `base` is None for a module that carries its own body."""
+    """A language module, described. `base` is None for a module that carries its own body.
+
+    With `whitening`, vectors end with the map of which the base holds the tensors.
+    """
 
     language: str
     name: str
@@ -87,6 +90,7 @@ class ModuleConfig:
     prefix: str = ""
     lora: Lora | None = None
     adapter: Adapter | None = None
+    whitening: bool = False
     spaces: tuple[str, ...] = SPACES
     search_space: str = "shared"
     provenance: Mapping[str, Any] = field(default_factory=dict)
@@ -94,7 +98,7 @@ class ModuleConfig:
 
     @property
     def graph_spaces(self) -> tuple[str, ...]:
-        """The spaces that have weights of their own: both, or only "native" where there is no adapter."""
+        """The spaces that have a graph of their own: both, or only "native" where there is no adapter."""
         return ("native",) if self.adapter is None else self.spaces
 
     def to_json(self) -> dict[str, Any]:
@@ -126,6 +130,7 @@ class ModuleConfig:
             prefix=top.text("prefix"),
             lora=_lora(top.section("lora")),
             adapter=_adapter(top.section("adapter")),
+            whitening=top.truth("whitening"),
             spaces=top.choices("spaces", SPACES),
             search_space=top.choice("search_space", SPACES),
             provenance=top.mapping("provenance"),
@@ -246,6 +251,13 @@ class _Fields:
         value = self._data.get(key, {})
         if not isinstance(value, dict):
             raise self._wrong(key, "an object")
+        return value
+
+    def truth(self, key: str) -> bool:
+        """A field that modules made before it lack, for which it is false."""
+        value = self._data.get(key, False)
+        if not isinstance(value, bool):
+            raise self._wrong(key, "true or false")
         return value
 
     def text(self, key: str, pattern: re.Pattern[str] | None = None) -> str:

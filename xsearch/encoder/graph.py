@@ -133,7 +133,10 @@ def finished(graph: Graph, hidden: str, body: Body) -> bytes:
     if body.pooler is not None:
         pooled = graph.add("Tanh", _linear(graph, pooled, body.pooler))
         dimension = body.pooler.weight.shape[0]
-    graph.output(graph.add("LpNormalization", pooled, axis=-1, p=2), "sentence", ["batch", dimension])
+    vector = graph.add("LpNormalization", pooled, axis=-1, p=2)
+    if body.whitening is not None:
+        vector = graph.add("LpNormalization", _linear(graph, vector, body.whitening), axis=-1, p=2)
+    graph.output(vector, "sentence", ["batch", dimension])
     return graph.serialised(width)
 
 

@@ -12,6 +12,7 @@ from xsearch.encoder.config import Architecture, ModuleConfig
 
 TABLE = "embeddings.word_embeddings.weight"
 TABLE_SCALE = "embeddings.word_embeddings.scale"
+WHITENING = "whitening.weight", "whitening.bias"
 
 # The linear layers that LoRA can update, by the name used in config.json, with their path inside a layer.
 LINEARS = {
@@ -76,7 +77,8 @@ def plugin_tensors(config: ModuleConfig) -> Iterator[tuple[str, Shape]]:
 def layout(config: ModuleConfig) -> tuple[dict[str, tuple[str, Shape]], dict[str, tuple[str, Shape]]]:
     """What `model.safetensors` must hold, and what it may hold besides: name -> (safetensors dtype, shape).
 
-    A module with a base may carry any tensor of the body, which then replaces the base's.
+    A module with a base may carry any tensor of the body, which then replaces the base's. A base may hold the
+    map that whitens the vectors of modules that build on it.
     """
     shape = config.architecture
     required: dict[str, tuple[str, Shape]] = {
@@ -86,7 +88,8 @@ def layout(config: ModuleConfig) -> tuple[dict[str, tuple[str, Shape]], dict[str
     required.update((name, ("F16", size)) for name, size in plugin_tensors(config))
     body: dict[str, tuple[str, Shape]] = {name: ("F16", size) for name, size in body_tensors(config)}
     if config.base is None:
-        return required | body, {}
+        size, (weight, bias) = config.dimension, WHITENING
+        return required | body, {weight: ("F16", (size, size)), bias: ("F16", (size,))}
     return required, body
 
 

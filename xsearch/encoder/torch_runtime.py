@@ -52,6 +52,7 @@ class TorchRuntime:
         self._table = (codes * scale[:, None]).to(self._type)
         self._positions = self._on_device(body.positions)
         self._pooler = None if body.pooler is None else self._affine(body.pooler.weight, body.pooler.bias)
+        self._whitening = None if body.whitening is None else self._exact(body.whitening)
         self._heads, self._epsilon, self._pooling = body.heads, body.layer_norm_eps, body.pooling
         self._embedding_norm, self._layers = self._folded(body)
         if self._device.type == "cuda":
@@ -85,8 +86,11 @@ class TorchRuntime:
                 pooled = hidden[:, 0].float()
             if self._pooler is not None:
                 pooled = torch.tanh(functional.linear(pooled.to(self._type), *self._pooler)).float()
-            vectors: NDArray[np.float32] = functional.normalize(pooled, dim=1).cpu().numpy()
-        return vectors
+            vectors = functional.normalize(pooled, dim=1)
+            if self._whitening is not None:
+                vectors = functional.normalize(functional.linear(vectors, *self._whitening), dim=1)
+            found: NDArray[np.float32] = vectors.cpu().numpy()
+        return found
 
     @torch.inference_mode()
     def tokens(self, ids: NDArray[np.int32]) -> NDArray[np.float32]:
@@ -168,6 +172,13 @@ class TorchRuntime:
 
     def _affine(self, weight: NDArray[np.float32], bias: NDArray[np.float32]) -> _Affine:
         return _Affine(self._on_device(weight), self._on_device(bias))
+
+    def _exact(self, linear: Linear) -> _Affine:
+        """In float32: a product a sentence, where the others are a product a token."""
+        weight, bias = (
+            torch.from_numpy(np.array(part)).to(self._device) for part in (linear.weight, linear.bias)
+        )
+        return _Affine(weight, bias)
 
     def _on_device(self, array: NDArray[np.float32]) -> Tensor:
         return torch.from_numpy(np.array(array)).to(self._device, self._type)

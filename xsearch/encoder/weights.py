@@ -1,4 +1,4 @@
-"""Effective weights of a module in one of its spaces: base body, overrides, LoRA merged, adapter fused.
+"""Effective weights of a module in one of its spaces: base body, overrides, LoRA merged, adapter fused, whitening.
 
 Merging changes nothing in the result: W + alpha / rank * B @ A is what LoRA computes, and a parallel adapter with
 the activation of the feed-forward block is that block made wider. So the native and the shared space run through
@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from xsearch.encoder.config import Adapter
 from xsearch.encoder.module import Module
-from xsearch.encoder.tensors import LINEARS, body_tensors
+from xsearch.encoder.tensors import LINEARS, WHITENING, body_tensors
+from xsearch.errors import ModuleError
 
 Array = NDArray[np.float32]
 
@@ -50,7 +51,10 @@ class Layer:
 
 @dataclass(frozen=True)
 class Body:
-    """Everything behind the word embeddings. `positions` (max_length, d) already holds the token type's row."""
+    """Everything behind the word embeddings. `positions` (max_length, d) already holds the token type's row.
+
+    `whitening` is what a sentence's vector of length 1 goes through in the end, to be brought to that length again.
+    """
 
     positions: Array
     embedding_norm: LayerNorm
@@ -59,6 +63,7 @@ class Body:
     heads: int
     layer_norm_eps: float
     pooling: str
+    whitening: Linear | None = None
 
 
 def compose(module: Module, base: Module | None, space: str) -> Body:
@@ -109,7 +114,28 @@ def compose(module: Module, base: Module | None, space: str) -> Body:
         heads=shape.heads,
         layer_norm_eps=shape.layer_norm_eps,
         pooling=config.pooling,
+        whitening=_whitening(module, base),
     )
+
+
+def whitening_of(base: Module) -> Linear | None:
+    """The map that whitens the vectors of modules that build on `base`, if it holds one."""
+    if not all(name in base for name in WHITENING):
+        return None
+    weight, bias = base.tensors(WHITENING).values()
+    return Linear(weight, bias)
+
+
+def _whitening(module: Module, base: Module | None) -> Linear | None:
+    if not module.config.whitening:
+        return None
+    found = whitening_of(base or module)
+    if found is None:
+        raise ModuleError(
+            f"{module.path}: config.json asks for whitening, and its base {(base or module).path} holds no map for it; "
+            "install the base that the module was made with"
+        )
+    return found
 
 
 def _merge_lora(module: Module, tensors: dict[str, Array]) -> None:

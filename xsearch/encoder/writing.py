@@ -116,19 +116,23 @@ def _write_files(
 ) -> None:
     from safetensors.numpy import save
 
-    tokenizer, weights = tokenizer_json.encode(), save(tensors)
-    described = config.to_json()
-    described["content_hash"] = content_hash(identity(described), tokenizer, [weights])
-    (folder / CONFIG_FILE).write_text(
-        json.dumps(described, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
-    )
-    (folder / TOKENIZER_FILE).write_bytes(tokenizer)
-    (folder / WEIGHTS_FILE).write_bytes(weights)
+    (folder / TOKENIZER_FILE).write_text(tokenizer_json, encoding="utf-8", newline="")
+    (folder / WEIGHTS_FILE).write_bytes(save(tensors))
+    write_description(folder, config)
     (folder / CARD_FILE).write_text(readme, encoding="utf-8")
     for file in folder.iterdir():
         with file.open("rb") as handle:
             os.fsync(handle.fileno())
     folder.chmod(0o755)  # mkdtemp makes folders private; a module is meant to be read by others
+
+
+def write_description(folder: Path, config: ModuleConfig) -> None:
+    """Write the configuration of the module whose tokenizer and weights lie in `folder`, with their content hash."""
+    described = config.to_json()
+    tokenizer, weights = (folder / TOKENIZER_FILE).read_bytes(), (folder / WEIGHTS_FILE).read_bytes()
+    described["content_hash"] = content_hash(identity(described), tokenizer, [weights])
+    text = json.dumps(described, indent=2, ensure_ascii=False) + "\n"
+    (folder / CONFIG_FILE).write_text(text, encoding="utf-8")
 
 
 def _swap(staging: Path, target: Path) -> None:
