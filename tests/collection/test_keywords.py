@@ -41,6 +41,17 @@ def test_words_match_in_any_inflection_the_stemmer_knows_and_rare_words_weigh_mo
     assert ids(animals, "talossa") == ["d3"]
 
 
+def test_a_document_has_half_of_the_words_or_is_not_found(animals):
+    assert ids(animals, "koira sohvalla pöytä") == []
+    assert ids(animals, "kissat sohvalla pöytä tuoli") == ["d1"]
+
+
+def test_words_that_many_documents_have_do_not_count(animals, monkeypatch):
+    monkeypatch.setattr("xsearch.collection.keywords._FEW", 2)
+    assert ids(animals, "koira") == []
+    assert ids(animals, "koira sohvalla") == ["d1"]
+
+
 def test_words_match_within_a_language_only(animals):
     assert ids(animals, "koira", lang="sv") == ["d5"]
     assert ids(animals, "koira", lang="en") == []

@@ -2,7 +2,9 @@
 
 A collection that asks for it (`IndexSettings.keywords`) keeps an inverted index of its documents beside the others,
 rebuilt when many have come since; later documents are indexed in memory when a query first needs them. Each language
-has its own field with its own stemmer, so words only match within a language.
+has its own field with its own stemmer, so words only match within a language. Fusion takes a document that stands in
+both rankings for a good one, whatever little its words share with the query's; so a document must have half of them,
+and words that many documents have do not count (minimum_should_match and common terms query of Lucene).
 """
 
 import threading
@@ -27,6 +29,8 @@ IN_MEMORY = 20_000
 _BATCH_ROWS = 8192
 _HEAP_BYTES = 64 << 20
 _MOST_WORDS = 64
+_COMMON, _FEW = 0.1, 20
+"""A word in more than this share of the documents, and in more than so many, tells no document from another."""
 _STEMMERS = {
     "ar": "arabic", "da": "danish", "de": "german", "el": "greek", "en": "english", "es": "spanish", "fi": "finnish",
     "fr": "french", "hu": "hungarian", "it": "italian", "nl": "dutch", "no": "norwegian", "pt": "portuguese",
@@ -157,14 +161,21 @@ class _Words:
         return key
 
     def search(self, query: str, lang: str, n: int) -> list[tuple[float, int]]:
-        """BM25 score and key of the n best documents in `lang`."""
+        """BM25 score and key of the n best documents in `lang` that have half of the query's telling words."""
         if lang not in self._analysers:
             return []
-        tantivy = _tantivy()
+        tantivy, searcher = _tantivy(), self._index.searcher()
         words = list(dict.fromkeys(self._analysers[lang].analyze(query)))[:_MOST_WORDS]
-        terms = [(tantivy.Occur.Should, tantivy.Query.term_query(self._schema, lang, word)) for word in words]
-        searcher = self._index.searcher()
-        hits = searcher.search(tantivy.Query.boolean_query(terms), n).hits if terms else []
+        common = max(_FEW, _COMMON * searcher.num_docs)
+        terms = [
+            (tantivy.Occur.Should, tantivy.Query.term_query(self._schema, lang, word))
+            for word in words
+            if searcher.doc_freq(lang, word) <= common
+        ]
+        if not terms:
+            return []
+        half = tantivy.Query.boolean_query(terms, minimum_number_should_match=(len(terms) + 1) // 2)
+        hits = searcher.search(half, n).hits
         return [(float(score), int(searcher.doc(address)["key"][0])) for score, address in hits]
 
 
