@@ -28,6 +28,7 @@ from xsearch.encoder import (
 )
 from xsearch.encoder.config import LORA_TARGETS
 from xsearch.errors import ModuleError
+from xsearch.evaluation.agreement import agreement
 from xsearch.languages import resolve
 
 MINIMUM_COSINE = 0.995
@@ -135,17 +136,14 @@ def runtime_check(module: Module, run: Run) -> dict[str, dict[str, float]]:
     texts = [p.right for pairs in run.data.dev.values() for p in pairs]
     sequences = run.token_ids(texts)
     encoder = Encoder(module.path)
-    count = min(10, len(texts) - 1)
     result = {}
     for space in ("native", "shared"):
         torch_vectors, ours = run.student.encode(sequences, space), encoder.encode(texts, space)
-        cosine = float((torch_vectors * ours).sum(axis=1).mean())
-        nearest = [np.argsort(-(v @ v.T), axis=1)[:, 1 : count + 1] for v in (torch_vectors, ours)]
-        overlap = [len(set(a) & set(b)) / count for a, b in zip(*nearest, strict=True)]
+        cosine, _, overlap = agreement(ours, torch_vectors)
         if cosine < MINIMUM_COSINE:
             raise ModuleError(
                 f"{module.path}: in the {space} space the runtime's vectors differ from those of training "
                 f"(mean cosine {cosine:.4f}, at least {MINIMUM_COSINE} wanted); the module is not written"
             )
-        result[space] = {"mean_cosine": round(cosine, 5), "top10_overlap": round(float(np.mean(overlap)), 4)}
+        result[space] = {"mean_cosine": round(cosine, 5), "top10_overlap": round(overlap, 4)}
     return result

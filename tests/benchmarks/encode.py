@@ -23,6 +23,7 @@ from xsearch.encoder import Encoder, onnx_format
 from xsearch.encoder.runtime import available_cores
 from xsearch.encoder.streaming import encode_windows
 from xsearch.encoder.tokenisation import Tokeniser
+from xsearch.evaluation.agreement import agreement
 
 Encode = Callable[[list[str]], np.ndarray]
 
@@ -97,13 +98,6 @@ def operations_a_token(language: str) -> float:
     return 2.0 * shape.layers * shape.hidden_size * (4 * shape.hidden_size + 2 * wide)
 
 
-def nearest(vectors: np.ndarray) -> np.ndarray:
-    """The ten nearest neighbours of every text among the others, (n, 10)."""
-    scores = vectors @ vectors.T
-    np.fill_diagonal(scores, -2)
-    return np.argsort(-scores, axis=1)[:, :10]
-
-
 def measure(
     language: str, kind: str, texts: list[str], rounds: int, threads: int, clock: Callable[[], float]
 ) -> None:
@@ -123,18 +117,14 @@ def measure(
     print(
         f"{'':24}{'texts/s':>9}{'tokens/s':>10}{'ratio':>8}{'of ceiling':>12}{'cosine':>9}{'least':>9}{'top 10':>8}"
     )
-    best = nearest(vectors[reference])
     for name, values in seconds.items():
         ratio = median(theirs / ours for theirs, ours in zip(seconds[reference], values, strict=True))
         middle = median(values)
-        cosine = (vectors[name] * vectors[reference]).sum(axis=1)
-        overlap = np.mean(
-            [len(set(a) & set(b)) / 10 for a, b in zip(best, nearest(vectors[name]), strict=True)]
-        )
+        near = agreement(vectors[name], vectors[reference])
         share = f"{work / middle / ceiling:12.0%}" if name == "xsearch" else " " * 12
         print(
             f"{name:24}{len(texts) / middle:9.0f}{tokens / middle:10.0f}{ratio:8.2f}{share}"
-            f"{cosine.mean():9.4f}{cosine.min():9.4f}{overlap:8.3f}"
+            f"{near.cosine:9.4f}{near.least:9.4f}{near.overlap:8.3f}"
         )
     tokeniser = Tokeniser(Encoder(language)._module)
     start = clock()

@@ -23,10 +23,11 @@ from statistics import median
 import numpy as np
 
 from tests.benchmarks import texts as demo
-from tests.benchmarks.encode import Encode, nearest, operations_a_token
+from tests.benchmarks.encode import Encode, operations_a_token
 from xsearch.encoder import Encoder, find_module, tokenising_processes
 from xsearch.encoder.runtime import available_cores
 from xsearch.encoder.streaming import encode_windows
+from xsearch.evaluation.agreement import agreement
 
 MATRIX = re.compile(
     r"gemm|nvjet|cutlass|cublas|xmma|splitk|flash|fmha|sdpa|attention|aten::(addmm|bmm|mm)", re.I
@@ -199,16 +200,6 @@ def operations(language: str, lengths: np.ndarray) -> float:
     return operations_a_token(language) * float(lengths.sum()) + attention
 
 
-def agreement(vectors: np.ndarray, reference: np.ndarray) -> tuple[float, float]:
-    """Mean cosine, and the mean overlap of the ten nearest neighbours."""
-    rows = vectors.astype(np.float64)
-    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
-    pairs = zip(nearest(rows), nearest(reference), strict=True)
-    return float((rows * reference).sum(axis=1).mean()), float(
-        np.mean([len(set(ours) & set(others)) / 10 for ours, others in pairs])
-    )
-
-
 @contextmanager
 def setting(owner: object, name: str, value: object) -> Iterator[None]:
     """An attribute with another value for a while."""
@@ -235,7 +226,7 @@ def print_rates(
     print("| | texts/s | tokens/s | xsearch is faster by | cosine | top 10 |\n|---|---|---|---|---|---|")
     for name, values in rates.items():
         ratio = median(best / own for best, own in zip(rates["xsearch"], values, strict=True))
-        cosine, overlap = agreement(found[name][1](texts[:compared]), reference)
+        cosine, _, overlap = agreement(found[name][1](texts[:compared]), reference)
         middle = median(values)
         print(
             f"| {name} | {middle:,.0f} | {middle * tokens:,.0f} | {ratio:.1f} | {cosine:.5f} | {overlap:.3f} |"

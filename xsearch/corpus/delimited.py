@@ -13,7 +13,7 @@ import pyarrow as pa
 from xsearch.corpus.column_types import CellTypes
 from xsearch.corpus.columns import Columns
 from xsearch.corpus.lines import not_utf8, read_lines
-from xsearch.corpus.source import CHUNK_BYTES, MAX_ROW_BYTES, Rows, no_metadata
+from xsearch.corpus.source import CHUNK_BYTES, MAX_ROW_BYTES, Rows, no_metadata, refuse_repeated
 from xsearch.errors import CorpusError
 
 _SURVEY_ROWS = 4096
@@ -34,13 +34,8 @@ class DelimitedSource:
         Raises:
             CorpusError: the file has no header, or names a column twice.
         """
-        header = self._header
-        repeated = {name for name in header if header.count(name) > 1}
-        if repeated:
-            raise CorpusError(
-                f"{self.path} has several columns named {min(repeated)!r}; expected different names"
-            )
-        return dict.fromkeys(header, True)
+        refuse_repeated(self.path, self._header)
+        return dict.fromkeys(self._header, True)
 
     def survey(self, columns: Columns) -> Iterator[Rows]:
         """Passes over the file and notes what the cells of every column look like."""

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from xsearch.corpus.column_types import cast_array
 from xsearch.corpus.columns import Columns
-from xsearch.corpus.source import CHUNK_BYTES, Rows, no_metadata
+from xsearch.corpus.source import CHUNK_BYTES, Rows, no_metadata, refuse_repeated
 from xsearch.errors import CorpusError
 
 _READ_BUFFER = 1 << 20
@@ -34,12 +34,7 @@ class ParquetSource:
         Raises:
             CorpusError: the file is no readable Parquet, or two columns have one name.
         """
-        names = self._schema.names
-        repeated = {name for name in names if names.count(name) > 1}
-        if repeated:
-            raise CorpusError(
-                f"{self.path} has several columns named {min(repeated)!r}; expected different names"
-            )
+        refuse_repeated(self.path, self._schema.names)
         return {column.name: pa.types.is_string(_plain(column.type)) for column in self._schema}
 
     def survey(self, columns: Columns) -> Iterator[Rows]:

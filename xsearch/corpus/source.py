@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import pyarrow as pa
 
 from xsearch.corpus.columns import Columns
+from xsearch.errors import CorpusError
 
 MAX_ROW_BYTES = 16 << 20
 CHUNK_BYTES = 16 << 20
@@ -34,6 +35,13 @@ class Rows:
 def no_metadata(rows: int) -> pa.Table:
     """A table of so many rows and no columns."""
     return pa.table({"": pa.nulls(rows)}).select([])
+
+
+def refuse_repeated(path: Path, names: Sequence[str]) -> None:
+    """Raise CorpusError if two columns of a file have one name."""
+    repeated = {name for name in names if names.count(name) > 1}
+    if repeated:
+        raise CorpusError(f"{path} has several columns named {min(repeated)!r}; expected different names")
 
 
 class Source(Protocol):
