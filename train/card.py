@@ -17,13 +17,18 @@ def base_card(config: ModuleConfig) -> str:
         if "sha256" in made
         else f"fingerprint `{made['fingerprint']}`"
     )
+    texts, held, data = made.get("english_texts"), "", ""
+    if texts:
+        held = f" It holds the map that whitens their vectors, by how its own of {texts} English texts are distributed."
+        data = " --data DIR"
     return (
         f"# {config.name} ({config.language})\n\n"
         f"`{made['base']}` (licence {made['licence']}; {source}), repacked: body as float16, embedding table as int8 "
         f"rows with a scale each. {made.get('trained', 'Nothing was trained.')} Its space is the shared space of every "
-        "other language module that builds on it.\n\n"
+        "other language module that builds on it."
+        f"{held}\n\n"
         f"{_public(config)}\n\n"
-        f"Retrain (repack): `python -m train en --base {made['base']}`\n"
+        f"Retrain (repack): `python -m train en --base {made['base']}{data}`\n"
     )
 
 

@@ -51,6 +51,7 @@ def export_english(
     if data is None:
         return write_base(checkpoint, target, "en", "English", provenance)
     texts = english_texts(data)
+    provenance["english_texts"] = str(len(texts))
     with tempfile.TemporaryDirectory() as folder:
         plain = write_base(checkpoint, Path(folder) / "en", "en", "English", provenance)
         vectors = Encoder(plain.path, precision="float32").encode(texts)
