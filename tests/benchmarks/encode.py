@@ -137,7 +137,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--languages", nargs="+", default=["en", "fi"])
+    parser.add_argument("--languages", nargs="+", choices=["en", "fi"], default=["en", "fi"])  # demo corpora
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--sentences", type=int, default=800)
     parser.add_argument("--passages", type=int, default=100)
