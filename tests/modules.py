@@ -8,15 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from xsearch.encoder import (
-    Adapter,
-    Architecture,
-    BaseReference,
-    Lora,
-    Module,
-    ModuleConfig,
-    write_module,
-)
+from xsearch.encoder import Adapter, Architecture, BaseReference, Lora, Module, ModuleConfig, write_module
 from xsearch.encoder.config import LORA_TARGETS
 from xsearch.encoder.tensors import TABLE, WHITENING, body_tensors, plugin_tensors
 

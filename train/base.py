@@ -46,8 +46,8 @@ class Base:
     """A base encoder on torch, its tokenizer, how its sentence vector is read off, and the module it is.
 
     `name` is the model's own, `module` the folder name that language modules refer to, and `content_hash` identifies
-    weights, tokenizer and settings: cached teacher vectors are filed under it. `whitening` is the map
-    that it holds for vectors of other languages, if any.
+    weights, tokenizer and settings: cached teacher vectors are filed under it. `whitening` is the map that it holds for
+    vectors of other languages, if any.
     """
 
     name: str

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import tempfile
+from functools import partial
 from pathlib import Path
 
 from train.base import write_base
@@ -48,19 +49,12 @@ def export_english(
     }
     if digest == MINILM_SHA256:
         provenance = {"base": MINILM, "sha256": digest, "licence": "Apache-2.0"}
+    write = partial(write_base, checkpoint, language="en", name="English", provenance=provenance)
     if data is None:
-        return write_base(checkpoint, target, "en", "English", provenance)
+        return write(target)
     texts = english_texts(data)
     provenance["english_texts"] = str(len(texts))
     with tempfile.TemporaryDirectory() as folder:
-        plain = write_base(checkpoint, Path(folder) / "en", "en", "English", provenance)
-        vectors = Encoder(plain.path, precision="float32").encode(texts)
-    return write_base(
-        checkpoint,
-        target,
-        "en",
-        "English",
-        provenance,
-        whitening=whitening_by(vectors),
-        calibration=calibration_texts(texts, Recipe().seed),
-    )
+        vectors = Encoder(write(Path(folder) / "en").path, precision="float32").encode(texts)
+    observed = calibration_texts(texts, Recipe().seed)
+    return write(target, whitening=whitening_by(vectors), calibration=observed)

@@ -17,18 +17,10 @@ from train.card import language_card
 from train.data import SCORED_SETS
 from train.pipeline import Pipeline
 from train.run import Run
-from xsearch.encoder import (
-    Adapter,
-    BaseReference,
-    Encoder,
-    Lora,
-    Module,
-    ModuleConfig,
-    write_module,
-)
+from xsearch.encoder import Adapter, BaseReference, Encoder, Lora, Module, ModuleConfig, write_module
 from xsearch.encoder.config import LORA_TARGETS
 from xsearch.errors import ModuleError
-from xsearch.evaluation.agreement import agreement
+from xsearch.evaluation.fidelity import fidelity
 from xsearch.languages import resolve
 
 MINIMUM_COSINE = 0.995
@@ -139,7 +131,7 @@ def runtime_check(module: Module, run: Run) -> dict[str, dict[str, float]]:
     result = {}
     for space in ("native", "shared"):
         torch_vectors, ours = run.student.encode(sequences, space), encoder.encode(texts, space)
-        cosine, _, overlap = agreement(ours, torch_vectors)
+        cosine, _, overlap = fidelity(ours, torch_vectors)
         if cosine < MINIMUM_COSINE:
             raise ModuleError(
                 f"{module.path}: in the {space} space the runtime's vectors differ from those of training "

@@ -35,13 +35,14 @@ Vectors = NDArray[np.float32]
 def main(data: Path, languages: tuple[str, ...]) -> None:
     """Print the mean dev scores of modules without whitening, and with it by the English texts of the data."""
     try:
-        english = Encoder("en", precision="float32").encode(english_texts(data))
-        ends = {"none": None, "half-way": whitening_by(english), "whole": whitening_by(english, -0.5)}
+        english = Encoder("en", precision="float32")
+        vectors = english.encode(english_texts(data))
+        ends = {"none": None, "half-way": whitening_by(vectors), "whole": whitening_by(vectors, -0.5)}
         measured: dict[str, dict[str, list[float]]] = {}
         for language in languages or sorted(set(available_modules()) - {"en"}):
-            vectors = _Vectors(find_module(language), read_training_data(data, language, Data()))
+            held_out = _HeldOut(find_module(language), english, read_training_data(data, language, Data()))
             for name, end in ends.items():
-                for score, value in vectors.scores(end).items():
+                for score, value in held_out.scores(end).items():
                     measured.setdefault(score, {}).setdefault(name, []).append(value)
     except XsearchError as error:
         raise click.ClickException(str(error)) from error
@@ -52,11 +53,10 @@ def main(data: Path, languages: tuple[str, ...]) -> None:
     click.echo(markdown_table(["dev score", "languages", *ends], rows))
 
 
-class _Vectors:
+class _HeldOut:
     """A language's dev sets, encoded without whitening."""
 
-    def __init__(self, module: Module, data: TrainingData) -> None:
-        english = Encoder("en", precision="float32")
+    def __init__(self, module: Module, english: Encoder, data: TrainingData) -> None:
         with tempfile.TemporaryDirectory() as folder:
             own = Encoder(_without_whitening(module, Path(folder) / "plain"), precision="float32")
             self._pairs = {

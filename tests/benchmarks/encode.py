@@ -23,7 +23,7 @@ from xsearch.encoder import Encoder, onnx_format
 from xsearch.encoder.runtime import available_cores
 from xsearch.encoder.streaming import encode_windows
 from xsearch.encoder.tokenisation import Tokeniser
-from xsearch.evaluation.agreement import agreement
+from xsearch.evaluation.fidelity import fidelity
 
 Encode = Callable[[list[str]], np.ndarray]
 
@@ -120,7 +120,7 @@ def measure(
     for name, values in seconds.items():
         ratio = median(theirs / ours for theirs, ours in zip(seconds[reference], values, strict=True))
         middle = median(values)
-        near = agreement(vectors[name], vectors[reference])
+        near = fidelity(vectors[name], vectors[reference])
         share = f"{work / middle / ceiling:12.0%}" if name == "xsearch" else " " * 12
         print(
             f"{name:24}{len(texts) / middle:9.0f}{tokens / middle:10.0f}{ratio:8.2f}{share}"

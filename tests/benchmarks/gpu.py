@@ -27,7 +27,7 @@ from tests.benchmarks.encode import Encode, operations_a_token
 from xsearch.encoder import Encoder, find_module, tokenising_processes
 from xsearch.encoder.runtime import available_cores
 from xsearch.encoder.streaming import encode_windows
-from xsearch.evaluation.agreement import agreement
+from xsearch.evaluation.fidelity import fidelity
 
 MATRIX = re.compile(
     r"gemm|nvjet|cutlass|cublas|xmma|splitk|flash|fmha|sdpa|attention|aten::(addmm|bmm|mm)", re.I
@@ -226,7 +226,7 @@ def print_rates(
     print("| | texts/s | tokens/s | xsearch is faster by | cosine | top 10 |\n|---|---|---|---|---|---|")
     for name, values in rates.items():
         ratio = median(best / own for best, own in zip(rates["xsearch"], values, strict=True))
-        cosine, _, overlap = agreement(found[name][1](texts[:compared]), reference)
+        cosine, _, overlap = fidelity(found[name][1](texts[:compared]), reference)
         middle = median(values)
         print(
             f"| {name} | {middle:,.0f} | {middle * tokens:,.0f} | {ratio:.1f} | {cosine:.5f} | {overlap:.3f} |"

@@ -77,8 +77,8 @@ def plugin_tensors(config: ModuleConfig) -> Iterator[tuple[str, Shape]]:
 def layout(config: ModuleConfig) -> tuple[dict[str, tuple[str, Shape]], dict[str, tuple[str, Shape]]]:
     """What `model.safetensors` must hold, and what it may hold besides: name -> (safetensors dtype, shape).
 
-    A module with a base may carry any tensor of the body, which then replaces the base's. A base may hold the
-    map that whitens the vectors of modules that build on it.
+    A module with a base may carry any tensor of the body, which then replaces the base's. A base may hold the map that
+    whitens the vectors of modules that build on it.
     """
     shape = config.architecture
     required: dict[str, tuple[str, Shape]] = {

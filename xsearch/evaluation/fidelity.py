@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 NEIGHBOURS = 10
 
 
-class Agreement(NamedTuple):
+class Fidelity(NamedTuple):
     """Mean and least cosine of a text's two vectors, and the mean share of its ten nearest neighbours in common."""
 
     cosine: float
@@ -20,14 +20,14 @@ class Agreement(NamedTuple):
     overlap: float
 
 
-def agreement(vectors: NDArray[np.floating], reference: NDArray[np.floating]) -> Agreement:
+def fidelity(vectors: NDArray[np.floating], reference: NDArray[np.floating]) -> Fidelity:
     """Of the vectors (n, d) of n > 1 texts with those of the reference, of whatever length and precision."""
     ours, theirs = (_normalised(side) for side in (vectors, reference))
     cosines = (ours * theirs).sum(axis=1)
     count = min(NEIGHBOURS, len(vectors) - 1)
     pairs = zip(_nearest(ours, count), _nearest(theirs, count), strict=True)
     common = [len(set(one) & set(other)) / count for one, other in pairs]
-    return Agreement(float(cosines.mean()), float(cosines.min()), float(np.mean(common)))
+    return Fidelity(float(cosines.mean()), float(cosines.min()), float(np.mean(common)))
 
 
 def _normalised(vectors: NDArray[np.floating]) -> NDArray[np.float64]:
