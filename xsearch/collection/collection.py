@@ -18,7 +18,7 @@ from xsearch.collection.hit import Hit
 from xsearch.collection.lock import writer_lock
 from xsearch.collection.maintenance import check_settings, compact, tidy
 from xsearch.collection.manifest import FORMAT, IndexSettings, Manifest, ModuleRecord
-from xsearch.collection.ranking import Ranking, order, rank
+from xsearch.collection.ranking import Ranked, order, rank
 from xsearch.collection.snapshot import Snapshot, open_snapshot
 from xsearch.collection.spaces import NATIVE, SHARED, SpaceChoice, choose_space
 from xsearch.collection.vectors import unit_queries
@@ -319,7 +319,7 @@ class Collection:
         found = view.keywords.search(query, lang, k, None if among is None else among.keys)
         keys = np.array([[key for _, key in found]], np.int64)
         [ranking] = order(view.snapshot, choice.stored, unit[None], keys, len(found))
-        hits = dict(zip(ranking.keys.tolist(), self._hits(view.snapshot, ranking), strict=True))
+        hits = dict(zip((ranked.key for ranked in ranking), self._hits(view.snapshot, ranking), strict=True))
         return [(score, hits[key]) for score, key in found if key in hits]
 
     def _answer(self, queries: NDArray[np.float32], choice: SpaceChoice, k: int, where: str | None) -> Answer:
@@ -331,11 +331,10 @@ class Collection:
         hits = [self._hits(view.snapshot, ranking) for ranking in rankings]
         return Answer(hits, ranked - started, time.perf_counter() - ranked)
 
-    def _hits(self, snapshot: Snapshot, ranking: Ranking) -> list[Hit]:
+    def _hits(self, snapshot: Snapshot, ranking: Sequence[Ranked]) -> list[Hit]:
         name = self.name
-        documents = snapshot.documents(ranking.owners, ranking.rows)
-        scored = zip(ranking.scores.tolist(), documents, strict=True)
+        documents = ((ranked.score, snapshot.document(ranked.place)) for ranked in ranking)
         return [
-            Hit(place, score, id_, text, lang, name, metadata)
-            for place, (score, (id_, lang, text, metadata)) in enumerate(scored, 1)
+            Hit(number, score, id_, text, lang, name, metadata)
+            for number, (score, (id_, lang, text, metadata)) in enumerate(documents, 1)
         ]

@@ -206,7 +206,7 @@ class DocumentsReader:
     def text(self, row: int) -> str:
         """The text of a row."""
         try:
-            start = int(self._text_offsets[row])
+            start = self._text_offsets.item(row)
             length = int.from_bytes(self._texts[start : start + 4], "little")
             return self._texts[start + 4 : start + 4 + length].decode()
         except (ValueError, IndexError, OverflowError):
@@ -215,7 +215,7 @@ class DocumentsReader:
     def record(self, row: int) -> list[Any]:
         """Id, language and metadata values of a row."""
         try:
-            start = int(self._record_offsets[row])
+            start = self._record_offsets.item(row)
             record = values.loads(self._records[start : self._records.find(b"\n", start)])
             if len(record) < 2:
                 raise ValueError("no id and language")

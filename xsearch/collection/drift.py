@@ -5,12 +5,13 @@ that it was not made for. What can still go wrong is measured instead of argued 
 documents is asked for its neighbours, exactly and through the indexes.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from xsearch.collection.ranking import Ranking, rank, rank_exactly
+from xsearch.collection.ranking import Ranked, rank, rank_exactly
 from xsearch.collection.snapshot import Snapshot
 from xsearch.collection.vectors import widen
 
@@ -50,7 +51,7 @@ class Recall:
 def measure_recall(snapshot: Snapshot, space: str, probes: int = 100) -> Recall:
     """Compare the indexes with exact search, which looks at every document once for each probe."""
     chosen = _sample(snapshot, probes)
-    queries = widen(snapshot.vectors(space, *snapshot.place(chosen)))
+    queries = widen(snapshot.vectors(space, [snapshot.place(key) for key in chosen.tolist()]))
     found = rank(snapshot, space, queries, _K + 1)
     true = rank_exactly(snapshot, space, queries, _K + 1)
     shares = [_share(a, b) for a, b in zip(found, true, strict=True)]
@@ -61,10 +62,10 @@ def measure_recall(snapshot: Snapshot, space: str, probes: int = 100) -> Recall:
     return Recall(space, len(chosen), float(np.mean(shares)) if shares else 1.0, built)
 
 
-def _share(found: Ranking, true: Ranking) -> float:
+def _share(found: Sequence[Ranked], true: Sequence[Ranked]) -> float:
     """How much of what exact search found is found. By scores: of copies of one text any will do."""
-    others = len(true.keys) - 1  # every probe finds itself, which says nothing
-    near = int(np.count_nonzero(found.scores >= true.scores[-1])) - 1
+    others = len(true) - 1  # every probe finds itself, which says nothing
+    near = sum(document.score >= true[-1].score for document in found) - 1
     return near / others if others else 1.0
 
 

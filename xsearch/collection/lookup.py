@@ -28,11 +28,11 @@ def find_document(collection: Collection, id: str) -> StoredDocument:
     """The living document of that id. Raises QueryError if there is none."""
     snapshot = open_snapshot(collection.path)
     key = snapshot.live_keys([id]).get(id)
-    if key is None:
+    place = None if key is None else snapshot.place(key)
+    if place is None:
         raise QueryError(
             f"there is no document {id[:100]!r} in {collection.name!r}; it may have been deleted"
         )
-    place = snapshot.place(np.array([key], np.int64))
-    id_, lang, text, metadata = next(snapshot.documents(*place))
-    vectors = {space: widen(snapshot.vectors(space, *place))[0] for space in snapshot.manifest.spaces}
+    id_, lang, text, metadata = snapshot.document(place)
+    vectors = {space: widen(snapshot.vectors(space, [place]))[0] for space in snapshot.manifest.spaces}
     return StoredDocument(id_, text, lang, collection.name, metadata, vectors)

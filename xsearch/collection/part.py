@@ -46,4 +46,6 @@ class Part:
         """The keys of about the best `k` x depth allowed positions for each query, (m, n); -1 where none is left."""
         depth = self.record.indexes[space].depth
         positions = self._indexes[space].search(queries, math.ceil(k * depth), allowed)
-        return np.where(positions >= 0, self.keys[positions], -1)
+        keys = self.keys[positions]
+        keys[positions < 0] = -1
+        return keys

@@ -5,12 +5,12 @@ Queries of a batch go through every step together.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from xsearch.collection.snapshot import Snapshot
+from xsearch.collection.snapshot import Place, Snapshot
 from xsearch.collection.subset import Subset
 from xsearch.collection.vectors import widen
 from xsearch.index.exact import ExactIndex
@@ -29,22 +29,19 @@ _AT_ONCE = 4096
 """So many candidates are scored at a time, which takes some megabytes."""
 
 
-@dataclass(frozen=True)
-class Ranking:
-    """The best documents for one query: keys and their cosines, best first, equal scores by ascending key; and where
-    they stand: the number of a segment and a row in it.
-    """
+class Ranked(NamedTuple):
+    """A document for a query: its cosine, its key and where it stands."""
 
-    keys: NDArray[np.int64]
-    scores: NDArray[np.float32]
-    owners: NDArray[np.int64]
-    rows: NDArray[np.int64]
+    score: float
+    key: int
+    place: Place
 
 
 def rank(
     snapshot: Snapshot, space: str, queries: NDArray[np.float32], k: int, among: Subset | None = None
-) -> list[Ranking]:
-    """The k best living documents for each of the (m, d) unit queries, `among` some living ones if given.
+) -> list[list[Ranked]]:
+    """The k best living documents for each of the (m, d) unit queries, `among` some living ones if given: best first,
+    equal scores by ascending key.
 
     Exactly min(k, documents that there are) come back.
     """
@@ -62,7 +59,7 @@ def rank(
     rankings = order(snapshot, space, queries, np.concatenate(candidates, axis=1), wanted)
     return [
         ranking
-        if len(ranking.keys) == wanted
+        if len(ranking) == wanted
         else rank_exactly(snapshot, space, queries[which, None], wanted, among)[0]
         for which, ranking in enumerate(rankings)
     ]
@@ -70,7 +67,7 @@ def rank(
 
 def rank_exactly(
     snapshot: Snapshot, space: str, queries: NDArray[np.float32], k: int, among: Subset | None = None
-) -> list[Ranking]:
+) -> list[list[Ranked]]:
     """Like `rank`, by looking at every document."""
     keys = _scan(snapshot, space, queries, k, among or snapshot.living, 0)
     return order(snapshot, space, queries, keys, k)
@@ -78,9 +75,9 @@ def rank_exactly(
 
 def order(
     snapshot: Snapshot, space: str, queries: NDArray[np.float32], keys: NDArray[np.int64], k: int
-) -> list[Ranking]:
+) -> list[list[Ranked]]:
     """The k best for each of the (m, d) queries among its candidates, a row of the (m, n) keys; -1 is none."""
-    rankings: list[Ranking] = []
+    rankings: list[list[Ranked]] = []
     at_once = max(1, _AT_ONCE // max(keys.shape[1], 1))
     for start in range(0, len(queries), at_once):
         rankings += _order(
@@ -91,18 +88,19 @@ def order(
 
 def _order(
     snapshot: Snapshot, space: str, queries: NDArray[np.float32], keys: NDArray[np.int64], k: int
-) -> list[Ranking]:
-    flat = keys.ravel()
-    owners, rows = snapshot.place(flat)
-    vectors = snapshot.vectors(space, owners, rows).reshape(*keys.shape, snapshot.manifest.dimension)
-    scores = cosines(vectors, queries[:, None]).ravel()
-    scores[snapshot.is_gone(flat, rows)] = -np.inf
-    which = np.arange(len(flat)) // max(keys.shape[1], 1)
-    best = np.lexsort((flat, -scores, which)).reshape(keys.shape)[:, :k]
-    counts = np.count_nonzero(scores[best] > -np.inf, axis=1).tolist()
+) -> list[list[Ranked]]:
+    flat, width = keys.ravel().tolist(), keys.shape[1]
+    places = [snapshot.place(key) for key in flat]
+    vectors = snapshot.vectors(space, places).reshape(*keys.shape, snapshot.manifest.dimension)
+    scores = cosines(vectors, queries[:, None]).ravel().tolist()
+    # as tuples that sort by falling score and rising key
+    found = [
+        None if place is None else (-score, key, place)
+        for score, key, place in zip(scores, flat, places, strict=True)
+    ]
     return [
-        Ranking(flat[chosen], scores[chosen], owners[chosen], rows[chosen])
-        for chosen in (row[:count] for row, count in zip(best, counts, strict=True))
+        [Ranked(-score, key, place) for score, key, place in sorted(filter(None, row))[:k]]
+        for row in (found[start * width : (start + 1) * width] for start in range(len(queries)))
     ]
 
 

@@ -39,6 +39,12 @@ def id_hashes(ids: Sequence[str]) -> NDArray[np.uint64]:
     return np.frombuffer(digests, "<u8")
 
 
+def find(ascending: NDArray[np.int64], key: int) -> int | None:
+    """Where `key` stands among (n,) ascending keys, None if it is not among them."""
+    at = int(ascending.searchsorted(key)) if len(ascending) else 0
+    return at if at < len(ascending) and ascending[at] == key else None
+
+
 class SegmentWriter:
     """Streams documents into a new segment folder; memory grows only by a few numbers a document."""
 
@@ -135,6 +141,13 @@ class Segment:
             return np.where((rows >= 0) & (rows < self.record.rows), rows, -1)
         rows = np.minimum(np.searchsorted(self.keys, keys), self.record.rows - 1)
         return np.where(self.keys[rows] == keys, rows, -1)
+
+    def row_of(self, key: int) -> int | None:
+        """The row of one key, None where the segment does not hold it."""
+        if self.is_dense:
+            row = key - self.record.first_key
+            return row if 0 <= row < self.record.rows else None
+        return find(self.keys, key)
 
     def exact(self, space: str, first_row: int) -> ExactIndex:
         """Exact search over the vectors from `first_row` on, which is row 0 there."""

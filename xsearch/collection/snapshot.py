@@ -5,7 +5,8 @@ and removed its files. Only the parts' FAISS indexes read more than their header
 them.
 """
 
-from collections.abc import Iterator, Sequence
+from bisect import bisect_right
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,16 @@ from numpy.typing import NDArray
 
 from xsearch.collection.manifest import MANIFEST_NAME, Manifest, read_manifest
 from xsearch.collection.part import Part
-from xsearch.collection.segment import Segment
+from xsearch.collection.segment import Segment, find
 from xsearch.collection.subset import Subset
 from xsearch.collection.vectors import open_array
 from xsearch.errors import CollectionError
 from xsearch.index.gpu import Device
 
 _ATTEMPTS = 20
+
+Place = tuple[int, int]
+"""Where a document stands: the number of a segment and a row in it."""
 
 
 class Snapshot:
@@ -37,9 +41,7 @@ class Snapshot:
         self.column_names = [column.name for column in manifest.columns]
         self.dead = _dead(folder, manifest)
         self.living = Subset(self.dead, without=True) if len(self.dead) else None
-        self._first = np.array([record.first_key for record in manifest.segments], np.int64)
-        self._rows = np.array([record.rows for record in manifest.segments], np.int64)
-        self._sparse = [number for number, segment in enumerate(self.segments) if not segment.is_dense]
+        self._first_keys = [record.first_key for record in manifest.segments]
 
     def is_dead(self, keys: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Which of the keys belong to deleted documents."""
@@ -52,11 +54,6 @@ class Snapshot:
         """The keys of deleted documents from `first_key` to `last_key`, ascending."""
         first, last = np.searchsorted(self.dead, [first_key, last_key + 1])
         return self.dead[first:last]
-
-    def is_gone(self, keys: NDArray[np.int64], rows: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Which of the keys, placed in `rows`, have no document or one that was deleted."""
-        missing: NDArray[np.bool_] = rows < 0
-        return missing | self.is_dead(keys) if len(self.dead) else missing
 
     @property
     def languages(self) -> tuple[str, ...]:
@@ -71,31 +68,31 @@ class Snapshot:
             if segment.record.last_key >= first_key
         )
 
-    def place(self, keys: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """For each of the (n,) keys the number of a segment and a row in it; row -1 where no segment holds it."""
-        owners = np.searchsorted(self._first, keys, "right") - 1
-        rows = keys - self._first[owners]
-        rows[(rows < 0) | (rows >= self._rows[owners])] = -1
-        for number in self._sparse:
-            here = owners == number
-            rows[here] = self.segments[number].rows_of(keys[here])
-        return owners, rows
+    # A query has a dozen candidates, which are placed and fetched one by one: numpy's calls for many at once cost more,
+    # above all where threads compete or where the search has just driven everything else out of the caches.
 
-    def vectors(self, space: str, owners: NDArray[np.int64], rows: NDArray[np.int64]) -> NDArray[np.float16]:
-        """The (n, d) vectors at these places (see `place`); any vector for row -1."""
+    def place(self, key: int) -> Place | None:
+        """Where the living document of that key stands, if there is one."""
+        owner = bisect_right(self._first_keys, key) - 1
+        if owner < 0 or find(self.dead, key) is not None:
+            return None
+        row = self.segments[owner].row_of(key)
+        return None if row is None else (owner, row)
+
+    def vectors(self, space: str, places: Sequence[Place | None]) -> NDArray[np.float16]:
+        """The (n, d) vectors at these places; zeros for None."""
         stored = [segment.vectors[space] for segment in self.segments]
-        taken = np.empty((len(rows), self.manifest.dimension), np.float16)
-        # one by one: they are few, and numpy's calls for many at once cost more, above all where threads compete
-        for place, (owner, row) in enumerate(zip(owners.tolist(), rows.tolist(), strict=True)):
-            taken[place] = stored[owner][row]
+        taken = np.zeros((len(places), self.manifest.dimension), np.float16)
+        for number, place in enumerate(places):
+            if place is not None:
+                owner, row = place
+                taken[number] = stored[owner][row]
         return taken
 
-    def documents(
-        self, owners: NDArray[np.int64], rows: NDArray[np.int64]
-    ) -> Iterator[tuple[str, str, str, dict[str, Any]]]:
-        """Id, language, text and metadata of the document at each place."""
-        for owner, row in zip(owners.tolist(), rows.tolist(), strict=True):
-            yield self.segments[owner].fields(row, self.column_names)
+    def document(self, place: Place) -> tuple[str, str, str, dict[str, Any]]:
+        """Id, language, text and metadata of the document there."""
+        owner, row = place
+        return self.segments[owner].fields(row, self.column_names)
 
     def live_keys(self, ids: Sequence[str]) -> dict[str, int]:
         """The key of the living version of each id that the collection holds."""

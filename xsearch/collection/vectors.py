@@ -18,7 +18,7 @@ from xsearch.errors import CollectionError, QueryError
 _SIGN_AND_NUMBER = np.int32(~0x70001FFF)
 """Between the sign and the moved bits stand copies of the sign, which have to go."""
 
-_MANY = 16_384
+_MANY = 4096
 _ONE_HEADER = threading.Lock()
 """numpy parses a header with `ast.literal_eval`, which in two threads at once fails now and then on Python 3.11 ("AST
 constructor recursion depth mismatch"; seen in the tests, python/cpython#106905 is of the same counter)."""
@@ -93,7 +93,7 @@ def unit_queries(vectors: ArrayLike, dimension: int) -> NDArray[np.float32]:
     if array.ndim != 2 or array.shape[1] != dimension:
         raise QueryError(f"queries have shape {list(array.shape)}, expected (m, {dimension})")
     norms: NDArray[np.float32] = np.sqrt(np.vecdot(array, array))
-    if not ((norms > 0) & (norms < np.inf)).all():
+    if len(norms) and not 0 < norms.min() <= norms.max() < np.inf:
         raise QueryError("a query vector is zero, infinite or NaN; encode the query again")
     unit: NDArray[np.float32] = array / norms[:, None]
     return unit

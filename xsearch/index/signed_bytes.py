@@ -43,5 +43,5 @@ def stored(vectors: NDArray[np.float32], scale: float) -> NDArray[np.float32]:
 def asked(queries: NDArray[np.float32]) -> NDArray[np.float32]:
     """The (m, d) queries as an index of signed bytes takes them."""
     largest = np.maximum(np.abs(queries).max(axis=1, keepdims=True), _SMALLEST)
-    whole: NDArray[np.float32] = np.rint(queries * (_MOST / largest))
-    return whole
+    whole: NDArray[np.float32] = queries * (_MOST / largest)
+    return np.rint(whole, out=whole)
