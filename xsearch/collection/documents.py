@@ -8,7 +8,9 @@ one line of JSON a document in `records.jsonl`. The Parquet format fixes the lay
 PLAIN byte arrays, required columns (https://parquet.apache.org/docs/file-format/data-pages/encodings/).
 """
 
+import errno
 import mmap
+import os
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -198,8 +200,9 @@ class DocumentsReader:
         self, folder: Path, text_offsets: NDArray[np.int64], record_offsets: NDArray[np.int64]
     ) -> None:
         self._folder = folder
-        self._texts = _map(folder / "documents.parquet")
-        self._records = _map(folder / "records.jsonl")
+        self._path = folder / "documents.parquet"
+        self._texts, self._file = _map(self._path)
+        self._records, _ = _map(folder / "records.jsonl")
         self._text_offsets = text_offsets
         self._record_offsets = record_offsets
 
@@ -223,6 +226,15 @@ class DocumentsReader:
         except (ValueError, IndexError, OverflowError, TypeError, RecursionError):
             raise self._damaged("records.jsonl", row) from None
 
+    def check_in_place(self) -> None:
+        """Raise FileNotFoundError if the Parquet file is gone or another has its name, as after a drop and a new index.
+
+        Whoever reads it by its name must ask, before the result is used.
+        """
+        found = self._path.stat()
+        if (found.st_dev, found.st_ino) != self._file:
+            raise FileNotFoundError(errno.ENOENT, "No such file", str(self._path))
+
     def parquet(self) -> Any:
         """The same documents as a `pyarrow.parquet.ParquetFile` over the memory map."""
         import pyarrow as pa
@@ -237,6 +249,8 @@ class DocumentsReader:
         )
 
 
-def _map(path: Path) -> mmap.mmap:
+def _map(path: Path) -> tuple[mmap.mmap, tuple[int, int]]:
+    """A map of the file, which keeps it on the disk whatever has its name, and the numbers of its device and inode."""
     with path.open("rb") as file:
-        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        found = os.fstat(file.fileno())
+        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ), (found.st_dev, found.st_ino)

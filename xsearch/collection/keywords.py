@@ -111,7 +111,10 @@ class Keywords:
         record = self._snapshot.manifest.keywords
         first_key = 0
         if record is not None:
-            yield _Words(record.languages, self._snapshot.folder / FOLDER / record.name, opened=True)
+            words = _Words(record.languages, self._snapshot.folder / FOLDER / record.name, opened=True)
+            for segment in self._snapshot.segments:
+                segment.check_in_place()
+            yield words
             first_key = record.last_key + 1
         tail = self._snapshot.rows_from(first_key)
         if tail > IN_MEMORY:

@@ -127,6 +127,7 @@ class Segment:
         self._documents = DocumentsReader(folder, rows[1], rows[2])
         self._columns = [column.name for column in record.columns]
         self.parquet_path = folder / "documents.parquet"
+        self.check_in_place = self._documents.check_in_place
         self.vectors: dict[str, NDArray[np.float16]] = {
             space: open_array(folder / f"vectors.{space}.npy", (record.rows, dimension), "<f2")  # type: ignore[misc]
             for space in spaces
