@@ -400,3 +400,17 @@ def test_vectors_of_any_length_are_stored_as_directions(empty):
     empty.add(["a", "b"], ["t", "u"], lang="fi", vectors={"shared": vectors * [[5.0], [0.0]]})
     scores = {hit.id: hit.score for hit in empty.search_vectors(vectors[:1] * 3)[0]}
     assert scores == {"a": pytest.approx(1, abs=1e-6), "b": 0}
+
+
+def test_lists_go_on_fitting_after_the_collection_was_compacted(empty):
+    """Parquet calls the values of a list `element`, Arrow calls them `item`."""
+    for number in range(3):
+        metadata = pa.table({"tags": [["a", "b"]], "deep": [{"inner": [number]}]})
+        vectors = {"shared": random_vectors(1, seed=number)}
+        empty.add([f"d{number}"], ["t"], lang="fi", vectors=vectors, metadata=metadata)
+        empty.compact()
+    assert empty.search("t", lang="fi", k=1)[0].metadata["tags"] == ["a", "b"]
+    assert {column.type for column in empty.manifest.columns} == {
+        "list<item: string>",
+        "struct<inner: list<item: int64>>",
+    }

@@ -49,7 +49,9 @@ def fit(metadata: "pa.Table", columns: tuple[ColumnRecord, ...]) -> "pa.Table":
     known = {column.name.lower(): column for column in columns}
     for position, field in enumerate(metadata.schema):
         column = known.get(field.name.lower())
-        if column is None or (column.name == field.name and column.type == str(field.type)):
+        # as collections that were compacted by xsearch 0.1 call the values of a list
+        known_type = None if column is None else column.type.replace("<element: ", "<item: ")
+        if column is None or (column.name == field.name and known_type == str(field.type)):
             continue
         try:
             if column.name != field.name:

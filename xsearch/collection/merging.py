@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from xsearch.collection.columns import storable
 from xsearch.collection.contents import live_rows
 from xsearch.collection.documents import ID, INTERNAL, LANG, TEXT
 from xsearch.collection.manifest import SegmentRecord
@@ -23,7 +24,9 @@ def merge(snapshot: Snapshot, segments: Sequence[Segment], name: str) -> Segment
         if segments
         else pa.schema([])
     )
-    schema = pa.schema([field for field in schema if field.name not in INTERNAL])
+    fields = [field for field in schema if field.name not in INTERNAL]
+    # Parquet calls the values of a list otherwise than Arrow does
+    schema = storable(pa.schema(fields).empty_table()).schema
     writer: SegmentWriter | None = None
     try:
         for live in live_rows(snapshot, segments, _BATCH_ROWS):
@@ -32,7 +35,9 @@ def merge(snapshot: Snapshot, segments: Sequence[Segment], name: str) -> Segment
                 writer = SegmentWriter(snapshot.folder, name, manifest.spaces, manifest.dimension, schema)
             table = live.table
             metadata = [
-                table[field.name] if field.name in table.column_names else pa.nulls(len(table), field.type)
+                table[field.name].cast(field.type)
+                if field.name in table.column_names
+                else pa.nulls(len(table), field.type)
                 for field in schema
             ]
             writer.append(
