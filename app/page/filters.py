@@ -11,6 +11,12 @@ from page.safe import plain
 from page.store import Version
 from xsearch.collection.facets import Facet, all_of, between, containing, one_of
 
+_LARGEST = (1 << 53) - 1
+"""No larger integer can be a bound of a slider, for JavaScript has none. They are identifiers mostly."""
+
+_FIRST_DAY, _LAST_DAY = date(1700, 1, 1), date(2250, 12, 31)
+"""The bounds of a slider of dates, which Streamlit counts in microseconds from 1970."""
+
 
 def filters(versions: tuple[Version, ...]) -> str | None:
     """A widget for each column that all the collections have; the choice as SQL, None if nothing is chosen."""
@@ -48,10 +54,17 @@ def _range(facet: Facet) -> str | None:
     label, key = plain(facet.name), _key(facet)
     chosen: tuple[float | date, float | date]
     if isinstance(low, date) and isinstance(high, date):
-        chosen = st.slider(label, low, high, (low, high), key=key, bind="query-params", format="YYYY-MM-DD")
+        first, last = max(low, _FIRST_DAY), min(high, _LAST_DAY)
+        if first >= last:
+            return None
+        days = st.slider(label, first, last, (first, last), key=key, bind="query-params", format="YYYY-MM-DD")
+        # at its ends the slider means what lies beyond it too
+        chosen = (low if days[0] == first else days[0], high if days[1] == last else days[1])
     elif isinstance(low, date) or isinstance(high, date):
         return None
     else:
+        if facet.whole and max(abs(low), abs(high)) > _LARGEST:
+            return None
         kind, shown = (int, "%d") if facet.whole else (float, None)
         low, high = kind(low), kind(high)
         chosen = st.slider(label, low, high, (low, high), key=key, bind="query-params", format=shown)

@@ -1,8 +1,11 @@
 import re
+from datetime import date
 
 import pytest
 
 from tests.app.conftest import HOSTILE, damage, html
+from xsearch import Corpus
+from xsearch.search import index_corpus
 
 QUERY = "saanko itse sahata naapurin puolelta pihalle kasvavat oksat"
 
@@ -140,3 +143,15 @@ def test_a_repeated_query_asks_no_encoder(page, monkeypatch):
     monkeypatch.setattr(Encoder, "encode", lambda *args, **kwargs: pytest.fail("encoded again"))
     app.run()
     assert hits(app) == 10
+
+
+def test_numbers_and_dates_beyond_what_a_slider_can_hold_stop_no_search(page, store, tmp_path):
+    app = page()  # sets the languages that indexing needs
+    rows = ["1234567890123456789,2001-05-01,kissa", "7,9999-12-31,koira", "9,1517-10-31,talo"]
+    (tmp_path / "far.csv").write_text("\n".join(["number,until,text", *rows]) + "\n")
+    index_corpus(Corpus.open(tmp_path / "far.csv"), store / "far", lang="fi")
+    app = page(q="kissa", c="far")
+    assert hits(app) == 3
+    assert [slider.key for slider in app.slider if slider.key.startswith("f_")] == ["f_until"]
+    app.slider(key="f_until").set_value((date(2000, 1, 1), date(2250, 12, 31))).run()
+    assert hits(app) == 2, "the last day of the slider stands for all that are later"

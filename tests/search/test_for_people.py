@@ -240,3 +240,32 @@ class TestProjection:
     def test_nothing_to_draw_is_said(self):
         with pytest.raises(QueryError, match="no documents"):
             project([])
+
+
+def test_a_document_without_a_vector_in_the_collections_own_space_is_compared_in_a_common_one(news, tmp_path):
+    rows = "".join(
+        json.dumps({"id": f"f{number}", "text": row["text"]}) + "\n" for number, row in enumerate(ROWS)
+    )
+    (tmp_path / "fi.jsonl").write_text(rows, encoding="utf-8")
+    made = {}
+    for spaces in ("shared", "both", "native"):
+        index_corpus(Corpus.open(tmp_path / "fi.jsonl"), tmp_path / spaces, lang="fi", spaces=spaces)
+        made[spaces] = Collection.open(tmp_path / spaces)
+    document = find_document(made["shared"], "f3")
+    answered = more_like(document, [made["both"]], k=3)
+    assert answered.space == "shared"
+    assert answered.hits == more_like(document, [made["both"], made["shared"]], k=3).hits
+    with pytest.raises(QueryError, match="the shared space is not indexed"):
+        more_like(document, [made["native"]])
+
+
+def test_a_map_shows_collections_whose_columns_have_other_types(news, tmp_path):
+    rows = [
+        {"text": "the cat", "year": "unknown", "quote": [1]},
+        {"text": "the dog", "year": "2001", "quote": [2, 3]},
+    ]
+    (tmp_path / "more.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    index_corpus(Corpus.open(tmp_path / "more.jsonl"), tmp_path / "more", lang="en")
+    documents = project([Collection.open(tmp_path / "more"), news]).documents
+    assert documents["year"].to_pylist()[:3] == ["unknown", "2001", "2000"]
+    assert documents["quote"].to_pylist()[1:3] == ["[2, 3]", ROWS[0]["quote"]]

@@ -1,7 +1,7 @@
 """What the metadata of collections offers to filter by, and a choice of it as the SQL of `--where`."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any, Literal
@@ -103,15 +103,14 @@ def _facet(name: str, kind: Kind, snapshots: Sequence[Snapshot]) -> Facet | None
     return Facet(name, "category", tuple(values)) if values else None
 
 
-def _columns(name: str, snapshots: Sequence[Snapshot]) -> "list[pa.Array]":
+def _columns(name: str, snapshots: Sequence[Snapshot]) -> "Iterator[pa.Array]":
     """The column's values, deleted documents' too, a batch at a time."""
-    return [
-        batch.column(0)
-        for snapshot in snapshots
-        for segment in snapshot.segments
-        if name in segment.parquet().schema_arrow.names
-        for batch in segment.parquet().iter_batches(_BATCH_ROWS, columns=[name])
-    ]
+    for snapshot in snapshots:
+        for segment in snapshot.segments:
+            file = segment.parquet()
+            if name in file.schema_arrow.names:
+                for batch in file.iter_batches(_BATCH_ROWS, columns=[name]):
+                    yield batch.column(0)
 
 
 def _counts(name: str, snapshots: Sequence[Snapshot]) -> dict[str | bool, int] | None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from xsearch.collection import Collection
 from xsearch.collection.lookup import StoredDocument
-from xsearch.collection.spaces import NATIVE, SHARED
+from xsearch.collection.spaces import AUTO
 from xsearch.errors import QueryError
 from xsearch.search.result import SearchResult, Timings
 from xsearch.search.several import common_space, merge_hits
@@ -22,11 +22,10 @@ def more_like(
     """
     if not collections:
         raise QueryError("there is no collection to search; index a corpus first, or name one with -c")
-    space = common_space(collections, "auto", document.lang)
-    stored = next((name for name in (space, SHARED, NATIVE) if name in document.vectors), space)
-    if stored not in document.vectors:
-        raise QueryError(f"the document {document.id[:100]!r} has no vector in the {space} space")
-    vector = document.vectors[stored][None]
+    space = common_space(collections, AUTO, document.lang)
+    if space not in document.vectors:
+        space = common_space(collections, next(iter(document.vectors)), document.lang)
+    vector = document.vectors[space][None]
     answers = [
         collection.answer(vector, space=space, k=k + 1, where=where, lang=document.lang)
         for collection in sorted(collections, key=lambda collection: collection.name)
