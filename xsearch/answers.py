@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from xsearch.search import SearchResult
 
 
+MOST_HITS_A_REQUEST = 20_000
+"""Hits of all queries of one request to a server: what keeps an answer at some tens of megabytes."""
+
+
 @dataclass(frozen=True)
 class Terms:
     """How to search. `lang` is a language's code, or auto; `collections` are names, or empty for all."""

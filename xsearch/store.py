@@ -50,7 +50,7 @@ def collection_names(store: Path) -> list[str]:
     if not store.is_dir():
         return []
     return sorted(
-        folder.name for folder in store.iterdir() if (folder / _MANIFEST).is_file() and _is_name(folder.name)
+        folder.name for folder in store.iterdir() if _is_name(folder.name) and _has_manifest(folder)
     )
 
 
@@ -69,3 +69,10 @@ def existing_path(store: Path, name: str) -> Path:
 
 def _is_name(name: str) -> bool:
     return _NAME.fullmatch(name) is not None and len(name.encode()) <= _MOST_BYTES
+
+
+def _has_manifest(folder: Path) -> bool:
+    try:
+        return (folder / _MANIFEST).is_file()
+    except PermissionError:  # lost+found, where the store is a volume of its own
+        return False

@@ -121,3 +121,48 @@ def test_help_names_tasks_and_commands(run):
     for word in ("sts", "bitext", "retrieval", "mcqa", "report", "compare", "passages"):
         assert word in shown
     assert "--centre" in run("eval", "sts", "--help").stdout
+
+
+def test_a_mistake_in_centring_is_said_before_anything_is_measured(run, data, tmp_path, monkeypatch):
+    monkeypatch.setattr("xsearch.evaluation.run.Run.measure", lambda *_: pytest.fail("measured"))
+    nowhere = ("eval", "bitext", "--data", data, "--centre", tmp_path / "nowhere")
+    assert "there is no file or folder" in refusal(run(*nowhere), 2)
+    assert "klingonese" in refusal(
+        run("eval", "bitext", "--data", data, "--centre", data, "--centre-on", "klingonese")
+    )
+
+
+def test_scores_within_one_language_are_kept_where_there_is_nothing_to_centre(run, data):
+    result = run("eval", "str", "--lang", "fi", "--data", data, "--centre", data)
+    assert result.exit_code == 0, result.output
+    assert [score["subset"] for score in json.loads(result.stdout)["scores"]] == ["fi"]
+    assert "--centre changes nothing within one language" in result.stderr
+
+
+def test_questions_are_measured_in_the_languages_that_their_rows_say(run, tmp_path):
+    rows = [
+        {
+            "passage": "kissa ja koira",
+            "question": "x",
+            "options": ["a", "b"],
+            "answer": 0,
+            "passage_lang": "en",
+        },
+        {"passage": "talo", "question": "y", "options": ["c", "d"], "answer": 1},
+    ]
+    for name, part in (("mixed", rows), ("one", rows[:1])):
+        (tmp_path / f"{name}.jsonl").write_text(
+            "".join(json.dumps(row) + "\n" for row in part), encoding="utf-8"
+        )
+    for langs in (("--lang", "fi"), ("--lang", "fi", "--lang", "en")):
+        result = run("eval", "mcqa", "--data", tmp_path / "mixed.jsonl", *langs)
+        if len(langs) > 2:
+            assert "language of the question is unknown" in refusal(result)
+            continue
+        content = json.loads(result.stdout)
+        assert [score["space"] for score in content["scores"]] == ["by row"]
+        assert set(content["content_hashes"]) == {"en", "fi"}
+    (score,) = json.loads(run("eval", "mcqa", "--data", tmp_path / "one.jsonl", "--lang", "fi").stdout)[
+        "scores"
+    ]
+    assert (score["langs"], score["space"]) == (["en", "fi"], "shared")

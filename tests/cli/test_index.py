@@ -202,3 +202,28 @@ def test_numbers_beyond_all_bounds_are_usage_errors(run, corpus, option, value):
     result = run("index", corpus, "--lang", "fi", option, value)
     assert result.exit_code == 2
     assert "expected" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "option", [("--spaces", "both"), ("--index-type", "HNSW16"), ("--recall", "0.9"), ("--memory", "1G")]
+)
+def test_what_only_a_new_collection_takes_is_a_usage_error_when_adding(run, news, write, option):
+    more = write("more.jsonl", [{"id": "e", "text": "uusi"}])
+    result = run("index", more, "--lang", "fi", "-c", "news", "--mode", "append", *option)
+    assert refusal(result, 2).startswith(f"{option[0]} is for a new collection")
+    assert len(Collection.open(news)) == 4
+
+
+def test_a_folder_in_the_store_that_may_not_be_read_is_no_collection(run, news, monkeypatch):
+    """lost+found, where the store is the root of a volume."""
+    (news.parent / "private").mkdir()
+    real = type(news).is_file
+
+    def is_file(path):
+        if path.parent.name == "private":
+            raise PermissionError(13, "Permission denied")
+        return real(path)
+
+    monkeypatch.setattr(type(news), "is_file", is_file)
+    result = run("query", "kissa", "--lang", "fi")
+    assert result.exit_code == 0, result.output

@@ -202,3 +202,17 @@ def test_messages_of_a_server_never_reach_the_terminal_as_they_are(run, stranger
     result = run("query", "kissa", "--lang", "fi")
     assert "\x1b" not in result.stderr
     assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("limits", [("--max-texts", "3"), ("--max-body", "1K")])
+def test_a_file_of_queries_is_asked_in_as_many_requests_as_the_server_wants(
+    run, news, write, monkeypatch, limits
+):
+    file = write("q.txt", "".join(f"kissa {'ä' * 20} {number}\n" for number in range(20)))
+    here = run("query", "--file", file, "--lang", "fi", "-k", "1", "--format", "jsonl")
+    with running(news.parent, *limits) as server:
+        monkeypatch.setenv("XSEARCH_SERVER", server.url)
+        there = run("query", "--file", file, "--lang", "fi", "-k", "1", "--format", "jsonl")
+        assert (there.stdout, there.exit_code) == (here.stdout, 0)
+        refused = run("query", "--file", file, "--lang", "fi", "--where", "nothing > 1", "--format", "jsonl")
+        assert "nothing > 1" in refusal(refused)

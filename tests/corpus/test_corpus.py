@@ -263,3 +263,29 @@ def test_documents_without_a_language_of_their_own_have_the_default_one(tmp_path
         write(tmp_path / "n.parquet", rows), lang_column="lang", text_column="text", lang="fi"
     )
     assert next(corpus.batches()).langs == ["en", "fi"]
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "jsonl", "csv"])
+def test_a_file_in_which_a_column_is_empty_does_not_change_its_type(tmp_path, suffix):
+    rows = [{"text": "a", "year": 2020, "tags": 1.5}, {"text": "b", "year": 2021, "tags": None}]
+    for name, part in (("1", rows), ("2", [{"text": "c", "year": None, "tags": None}])):
+        file = tmp_path / f"{name}.{suffix}"
+        if suffix == "parquet":
+            pq.write_table(pa.Table.from_pylist(part), file)
+        elif suffix == "jsonl":
+            file.write_text("".join(json.dumps(row) + "\n" for row in part))
+        else:
+            lines = [f"{row['text']},{row['year'] or ''},{row['tags'] or ''}" for row in part]
+            file.write_text("\n".join(["text,year,tags", *lines]) + "\n")
+    corpus = Corpus.open(tmp_path)
+    assert [str(field.type) for field in corpus.metadata_schema] == ["int64", "double"]
+    metadata = pa.concat_tables([batch.metadata for batch in corpus.batches()])
+    assert metadata["year"].to_pylist() == [2020, 2021, None]
+
+
+def test_a_column_that_is_empty_in_every_file_is_text(tmp_path):
+    for name in ("1", "2"):
+        (tmp_path / f"{name}.jsonl").write_text('{"text": "a", "note": null}\n')
+    corpus = Corpus.open(tmp_path)
+    assert [str(field.type) for field in corpus.metadata_schema] == ["string"]
+    assert [batch.metadata["note"].to_pylist() for batch in corpus.batches()] == [[None], [None]]

@@ -174,3 +174,12 @@ def test_the_spaces_that_are_indexed(path, asked, one_space, search_space, space
         return encoder
 
     assert index(FakeCorpus(10), path, spaces=asked, encoder_for=encoder_for).spaces == spaces
+
+
+@pytest.mark.parametrize("other", [{"spaces": "both"}, {"settings": IndexSettings("HNSW16")}])
+def test_an_interrupted_run_is_not_finished_with_other_settings(path, other):
+    with pytest.raises(Interrupted):
+        index(FakeCorpus(5000, error=Interrupted(), bad_after=3072), path, commit_every=2000)
+    with pytest.raises(CollectionError, match="had other spaces or settings"):
+        index(FakeCorpus(5000), path, **other)
+    assert index(FakeCorpus(5000), path).resumed == 2048

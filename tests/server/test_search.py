@@ -150,3 +150,13 @@ def test_more_hits_in_all_than_a_request_may_have(client, monkeypatch):
     asked = {"queries": ["a", "b"], "lang": "en", "k": 20}
     assert client.post("/search", json=asked).status_code == 400
     assert client.post("/search", json=asked | {"k": 15}).status_code == 200
+
+
+def test_a_collection_that_was_restored_is_answered_from_again(client, store):
+    file = next((store / "news" / "segments").glob("*/records.jsonl"))
+    good = file.read_bytes()
+    file.write_bytes(good[:-5])
+    asked = {"query": "kissa", "lang": "fi", "collections": ["news"]}
+    assert client.post("/search", json=asked).status_code == 500
+    file.write_bytes(good)
+    assert client.post("/search", json=asked).status_code == 200

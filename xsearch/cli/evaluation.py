@@ -146,6 +146,9 @@ def run(
 
     if centre_on is not None and centre is None:
         raise click.UsageError("--centre-on needs the parallel text that --centre names.")
+    if centre is not None and not centre.exists():
+        raise click.UsageError(f"--centre: there is no file or folder {centre}.")
+    pivot = resolve(centre_on).code if centre_on else None
     codes = language_codes(langs)
     encoder = load_encoder(
         encoder_name, name=name, device=device, query_prompt=query_prompt, document_prompt=document_prompt
@@ -159,7 +162,7 @@ def run(
         plain = Run(data, cached, settings, codes, retrieval, skip_invalid, on_set=progress.measuring)
         scores = plain.measure(tasks)
         if centre is not None:
-            scores += _centred(plain, cached, centre, centre_on, tasks, scores)
+            scores += _centred(plain, cached, centre, pivot, tasks, scores)
         if bonus is not None:
             scores += _with_bonus(plain, bonus)
     results = _results(encoder, scores, plain.notices, settings)
@@ -187,10 +190,9 @@ def _centred(
 
     langs = {lang for score in scores for lang in score.label.langs}
     if len(langs) < 2:
-        raise click.UsageError("--centre changes nothing within one language; measure pairs of languages.")
-    centred = CentredEncoder(
-        encoder, fit_means(encoder, folder, langs), resolve(pivot).code if pivot else None
-    )
+        plain.notices.append("--centre changes nothing within one language; measure pairs of languages.")
+        return []
+    centred = CentredEncoder(encoder, fit_means(encoder, folder, langs), pivot)
     variant = f"centred on {pivot}" if pivot else "centred"
     again = replace(plain, encoder=centred, variant=variant, notices=[])
     return [score for score in again.measure(tasks) if len(set(score.label.langs)) > 1]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 from click.core import ParameterSource
 
-from xsearch.answers import Answer, Terms
+from xsearch.answers import MOST_HITS_A_REQUEST, Answer, Terms
 from xsearch.cli.options import DEVICE, STORE
 from xsearch.cli.printable import notice
 from xsearch.errors import QueryError
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _BATCH = 256
 # Of a server's request, so that others get their turn and an answer stays below the limit of hits.
-_REMOTE_BATCH, _REMOTE_HITS = 64, 20_000
+_REMOTE_BATCH = 64
 
 
 @click.command()
@@ -101,7 +101,7 @@ def query(
     code = lang if lang == AUTO else resolve(lang).code
     terms = Terms(code, tuple(dict.fromkeys(names)), k, space, where, hybrid)
     if server and not _local_by_choice():
-        size = max(1, min(_REMOTE_BATCH, _REMOTE_HITS // k))
+        size = max(1, min(_REMOTE_BATCH, MOST_HITS_A_REQUEST // k))
         found = _asked(server, _batches(text, file, text_column, size), terms, alone=file is None)
     else:
         found = _searched(_batches(text, file, text_column, _BATCH), terms, store, device)

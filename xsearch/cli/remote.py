@@ -19,6 +19,7 @@ _PATIENCE = 120.0
 
 _TRIES = 5
 _BUSY = (429, 503)
+_TOO_MUCH = (400, 413)
 _DURATION = re.compile(r"(\w+);dur=([\d.]+)")
 
 
@@ -69,6 +70,8 @@ class RemoteServer:
         asked = asdict(terms) | {"collections": terms.collections or None}
         asked |= {"query": queries[0]} if alone else {"queries": list(queries)}
         status, headers, body = self._post(json.dumps(asked).encode())
+        if status in _TOO_MUCH and len(queries) > 1:
+            return self._ask_halves(queries, terms)
         if status != 200:
             raise ServerError(self._refusal(status, body))
         try:
@@ -87,6 +90,18 @@ class RemoteServer:
         if len(answers) != len(queries):
             raise ServerError(self._stranger())
         return found
+
+    def _ask_halves(self, queries: Sequence[str], terms: Terms) -> Answered:
+        """The same in two requests: perhaps they are more than this server takes at a time."""
+        middle = len(queries) // 2
+        first, second = (self.ask(half, terms, alone=False) for half in (queries[:middle], queries[middle:]))
+        share = middle / len(queries)
+        seconds = {
+            name: share * took + (1 - share) * second.seconds.get(name, took)
+            for name, took in first.seconds.items()
+        }
+        notices = list(dict.fromkeys(first.notices + second.notices))
+        return Answered(first.answers + second.answers, first.collections, notices, seconds)
 
     def _post(self, body: bytes) -> tuple[int, dict[str, str], bytes]:
         """Status, headers in lower case and body; a busy server is asked again some times."""

@@ -43,10 +43,8 @@ class JsonTypes:
             self.found[name] = join_types(known, _json_type(values))
 
     def schema(self) -> pa.Schema:
-        """The columns seen; those that were null throughout are text."""
-        return pa.schema(
-            [(name, pa.string() if pa.types.is_null(kind) else kind) for name, kind in self.found.items()]
-        )
+        """The columns seen; those that were null throughout have the type null."""
+        return pa.schema(list(self.found.items()))
 
 
 @dataclass(slots=True)
@@ -64,8 +62,10 @@ class CellTypes:
             self.possible[name] = [kind for kind, pattern in patterns if _follows(filled, pattern, kind)]
 
     def schema(self, names: Iterable[str]) -> pa.Schema:
-        """The types of these columns: text where none is left, or where every cell was empty."""
-        return pa.schema([(name, next(iter(self.possible.get(name, [])), pa.string())) for name in names])
+        """The types of these columns: text where none is left, null where every cell was empty."""
+        return pa.schema(
+            [(name, next(iter(self.possible.get(name, [pa.null()])), pa.string())) for name in names]
+        )
 
 
 def join_types(one: pa.DataType, other: pa.DataType) -> pa.DataType:
@@ -80,12 +80,14 @@ def join_types(one: pa.DataType, other: pa.DataType) -> pa.DataType:
 
 
 def join_schemas(schemas: Iterable[pa.Schema]) -> pa.Schema:
-    """All columns of all files, each with a type that holds its values in every file."""
+    """All columns of all files, each with a type that holds its values in every file; text if it has none anywhere."""
     joined: dict[str, pa.DataType] = {}
     for schema in schemas:
         for column in schema:
             joined[column.name] = join_types(joined.get(column.name, column.type), column.type)
-    return pa.schema(list(joined.items()))
+    return pa.schema(
+        [(name, pa.string() if pa.types.is_null(kind) else kind) for name, kind in joined.items()]
+    )
 
 
 def json_array(values: Sequence[Any], kind: pa.DataType, name: str) -> pa.Array:

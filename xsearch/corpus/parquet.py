@@ -35,7 +35,8 @@ class ParquetSource:
             CorpusError: the file is no readable Parquet, or two columns have one name.
         """
         refuse_repeated(self.path, self._schema.names)
-        return {column.name: pa.types.is_string(_plain(column.type)) for column in self._schema}
+        plain = {column.name: _plain(column.type) for column in self._schema}
+        return {name: pa.types.is_string(kind) or pa.types.is_null(kind) for name, kind in plain.items()}
 
     def survey(self, columns: Columns) -> Iterator[Rows]:
         """Passes over text, ids and languages."""
@@ -98,7 +99,7 @@ def _plain(kind: pa.DataType) -> pa.DataType:
         return _plain(kind.value_type)
     if isinstance(kind, pa.BaseExtensionType):
         return _plain(kind.storage_type)
-    if pa.types.is_large_string(kind) or pa.types.is_string_view(kind) or pa.types.is_null(kind):
+    if pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
         return pa.string()
     return kind
 

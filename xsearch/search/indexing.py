@@ -185,6 +185,12 @@ class _Run:
         if (path / MANIFEST_NAME).exists():
             collection = Collection.open(path)
             if self._can_resume(collection.manifest.source):
+                wanted = self._encoders_and_spaces(spaces)[1], settings or IndexSettings()
+                if (collection.spaces, collection.manifest.settings) != wanted:
+                    raise CollectionError(
+                        f"indexing into {path.name!r} was interrupted and had other spaces or settings of the index; "
+                        "run that command again to finish it, or drop the collection"
+                    )
                 return False
             if collection.manifest.commit:
                 raise CollectionError(
@@ -193,18 +199,22 @@ class _Run:
                     "(-c), add to it with --mode append or upsert, or drop it first"
                 )
             collection.drop()
+        encoders, chosen = self._encoders_and_spaces(spaces)
+        Collection.create(path, modules=[], dimension=encoders[0].dimension, spaces=chosen, settings=settings)
+        return True
+
+    def _encoders_and_spaces(self, spaces: str) -> tuple[list[StreamingEncoder], tuple[str, ...]]:
+        """The encoders of the languages that the corpus begins with, and the spaces that `spaces` means for them."""
         first = next(iter(self._corpus.batches(_BATCH)), None)
         languages = sorted(set(self._languages(first))) if first else [self._lang] if self._lang else []
         if not languages:
             raise CorpusError("the corpus has no documents, so there is nothing to index")
         encoders = [self._encoder_for(language) for language in languages]
-        chosen = spaces_to_index(
+        return encoders, spaces_to_index(
             spaces,
             prefers_native=[len(encoders) == 1 and encoder.search_space == "native" for encoder in encoders],
             one_space=[encoder.one_space for encoder in encoders],
         )
-        Collection.create(path, modules=[], dimension=encoders[0].dimension, spaces=chosen, settings=settings)
-        return True
 
     def execute(self, path: Path, engine: Engine, device: str, commit_every: int) -> IndexingReport:
         replaced = documents = 0

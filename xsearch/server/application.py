@@ -22,7 +22,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from xsearch import __version__
-from xsearch.answers import Terms
+from xsearch.answers import MOST_HITS_A_REQUEST, Terms
 from xsearch.encoder import Encoder, available_modules, encoder_for, loaded_languages
 from xsearch.errors import QueryError, XsearchError
 from xsearch.index.library import faiss
@@ -35,7 +35,7 @@ from xsearch.server.failures import HANDLERS, refusal
 from xsearch.server.fields import Fields, read_body
 from xsearch.server.hosts import KnownHosts
 from xsearch.server.library import Library
-from xsearch.server.limits import MOST_HITS_A_REQUEST, Limits
+from xsearch.server.limits import Limits
 from xsearch.server.workers import Workers
 
 _MOST_OPTIONS = 64

@@ -23,19 +23,12 @@ class Shelf:
     left_out: tuple[tuple[str, str], ...] = ()
 
 
-@dataclass(frozen=True)
-class _Opened:
-    signature: tuple[int, int, int]
-    collection: Collection | None
-    problem: str = ""
-
-
 class Library:
     """Opens collections of a store. Thread-safe: at worst two threads open the same one."""
 
     def __init__(self, store: Path) -> None:
         self.store = store.absolute()
-        self._opened: dict[str, _Opened] = {}
+        self._opened: dict[str, tuple[tuple[int, int, int], Collection]] = {}
 
     def shelf(self, names: tuple[str, ...]) -> Shelf:
         """The named collections, or all that can be opened.
@@ -77,19 +70,12 @@ class Library:
         except (FileNotFoundError, NotADirectoryError):
             known = ", ".join(collection_names(self.store)) or "none"
             raise UnknownCollectionError(f"no collection {name!r} here; there are: {known}") from None
+        except OSError as error:
+            raise CollectionError(f"{path} cannot be read: {error.strerror}") from None
         # Every commit renames another file into this place. A collection made anew may have the commit number of the
         # old one, so that is not what to ask for.
         signature = (found.st_ino, found.st_mtime_ns, found.st_size)
-        known_one = self._opened.get(name)
-        if known_one is None or known_one.signature != signature:
-            known_one = self._opened[name] = _open(path, signature)
-        if known_one.collection is None:
-            raise CollectionError(known_one.problem)
-        return known_one.collection
-
-
-def _open(path: Path, signature: tuple[int, int, int]) -> _Opened:
-    try:
-        return _Opened(signature, Collection.open(path))
-    except CollectionError as error:
-        return _Opened(signature, None, str(error))
+        shown = self._opened.get(name)
+        if shown is None or shown[0] != signature:
+            shown = self._opened[name] = signature, Collection.open(path)
+        return shown[1]

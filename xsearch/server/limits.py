@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-MOST_HITS_A_REQUEST = 20_000
-"""Hits of all queries of one request together: what keeps an answer at some tens of megabytes."""
-
 
 @dataclass(frozen=True)
 class Limits:
