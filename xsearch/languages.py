@@ -67,6 +67,16 @@ def resolve(name: str) -> Language:
     raise LanguageError(f"unknown language {name[:60]!r}: {hint}")
 
 
+def standing(name: str) -> int:
+    """How far down the names of its language a known name stands: ``ara`` before ``arb``, ``arb`` before ``arz``."""
+    names = _names()
+    wanted = name.casefold()
+    language = names[wanted]
+    if wanted in (language.code, language.iso639_3):
+        return 0
+    return [other for other, named in names.items() if named == language].index(wanted) + 1
+
+
 def describe(codes: Iterable[str]) -> str:
     """Codes as a reader sees them: ``en (English), fi (Finnish)``; codes outside the table stand alone."""
     names = _names()

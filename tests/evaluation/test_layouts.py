@@ -277,3 +277,56 @@ def test_the_checksum_is_that_of_the_bytes(data):
     from xsearch.evaluation.datasets import provenance
 
     assert provenance([path], InvalidRows()).checksum != before
+
+
+def test_of_several_forms_of_a_language_the_usual_one_is_measured(tmp_path):
+    for name in (
+        "arb_Arab",
+        "arz_Arab",
+        "eng_Latn",
+        "azb_Arab",
+        "azj_Latn",
+        "hin_Deva",
+        "hin_Latn",
+        "zho_Hans",
+        "zho_Hant",
+    ):
+        put(tmp_path / "flores" / "devtest" / f"{name}.devtest", f"{name}\n")
+        row = {
+            "link": "l",
+            "question_number": 1,
+            "flores_passage": name,
+            "question": "q",
+            "correct_answer_num": 1,
+        }
+        row |= {f"mc_answer{number}": "a" for number in range(1, 5)}
+        put(tmp_path / "belebele" / f"{name}.jsonl", json.dumps(row) + "\n")
+    for name in ("src.eng", "ref.eng-GB", "ref.fra", "ref.fra-CA", "ref.por", "ref.por-BR"):
+        put(tmp_path / "ntrex" / f"newstest2019-{name}.txt", f"{name}\n")
+    sets = found(find_bitext(tmp_path))
+    usual = {"ar": "arb_Arab", "az": "azj_Latn", "hi": "hin_Deva", "zh": "zho_Hans"}
+    for lang, name in usual.items():
+        pair = load(sets["FLORES", "devtest", "-".join(sorted((lang, "en")))])
+        assert {pair.source[0], pair.target[0]} == {"eng_Latn", name}
+    ntrex = load(sets["NTREX", "test", "en-fr"])
+    assert (ntrex.source, ntrex.target) == (("src.eng",), ("ref.fra",))
+    assert load(sets["NTREX", "test", "fr-pt"]).target == ("ref.por",)
+    questions = found(find_questions(tmp_path, None))
+    for lang, name in usual.items():
+        assert load(questions["Belebele", "test", lang]).questions[0].passage == name
+
+
+def test_training_data_is_no_retrieval_set(tmp_path, write_table):
+    paragraph = {"context": "c", "qas": [{"id": "q", "question": "q"}]}
+    for name in ("dev-v1.1", "train-v1.1", "dev-v2.0"):
+        put(
+            tmp_path / f"{name}.json", json.dumps({"data": [{"paragraphs": [paragraph | {"context": name}]}]})
+        )
+    for name in ("parallel", "dev"):
+        (tmp_path / name).mkdir()
+        write_table(tmp_path / name / "en-fi-long.parquet", [{"en": "A cat.", "xx": "Kissa."}])
+    sets = found(find_retrieval(tmp_path, RetrievalLanguages()))
+    assert set(sets) == {
+        ("SQuAD 1.1", "dev", "en"), ("SQuAD 2.0", "dev", "en"), ("held-out long pairs", "dev", "en-fi")
+    }  # fmt: skip
+    assert load(sets["SQuAD 1.1", "dev", "en"]).documents["en"] == {"0.0": "dev-v1.1"}

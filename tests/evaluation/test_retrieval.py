@@ -1,5 +1,7 @@
 """Retrieval within and across languages, and what a mixed pool shows."""
 
+from dataclasses import replace
+
 import pytest
 
 from tests.evaluation.conceptual import ConceptEncoder, foreign
@@ -8,7 +10,7 @@ from xsearch.evaluation import Settings
 from xsearch.evaluation.centring import CentredEncoder, fit_means
 from xsearch.evaluation.datasets import Provenance, RetrievalSet
 from xsearch.evaluation.results import Label
-from xsearch.evaluation.retrieval import measure_retrieval
+from xsearch.evaluation.retrieval import MIXED, measure_retrieval
 
 LABEL = Label("retrieval", "XQuAD", "dev", "", (), "shared")
 SETTINGS = Settings(resamples=50)
@@ -42,7 +44,6 @@ def test_each_direction_and_each_mixed_pool_is_measured(parallel):
         *("en", "fi", "en-fi", "fi-en", "en-fi mixed pool", "fi-en mixed pool"),
         *("en mixed pool with fi", "fi mixed pool with en"),
     }
-    assert scores["fi"].label.space == "native"
     assert scores["en-fi"].label.space == "shared"
     assert scores["en-fi"].value > 0.9
     assert set(scores["en"].metrics) == {"ndcg@10", "recall@1", "recall@10", "recall@100", "mrr"}
@@ -115,3 +116,11 @@ def test_a_set_whose_queries_have_no_answer_in_the_corpus_is_refused():
     data = RetrievalSet({"en": {"q": "cat"}}, {"en": {"d": "dog"}}, {"q": {"lost": 1}}, Provenance((), ""))
     with pytest.raises(EvaluationError, match="XQuAD en: no query has a relevant document"):
         list(measure_retrieval(ConceptEncoder(), data, LABEL, SETTINGS, [("en", "en")]))
+
+
+def test_a_mixed_pool_of_one_language_has_its_own_pool_beside_it_in_the_same_space(parallel):
+    scores = list(measure_retrieval(ConceptEncoder(), parallel, LABEL, SETTINGS, EVERY))
+    labels = {score.label for score in scores}
+    mixed = [label for label in labels if MIXED in label.subset]
+    assert mixed
+    assert {replace(label, subset=label.subset.split(MIXED)[0]) for label in mixed} <= labels

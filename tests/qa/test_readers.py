@@ -190,3 +190,18 @@ def test_a_parquet_date_beyond_those_of_python_is_refused_in_a_sentence(tmp_path
     pq.write_table(pa.table(rows), tmp_path / "q.parquet")
     with pytest.raises(EvaluationError, match="not a readable Parquet file: date value out of range"):
         read(tmp_path / "q.parquet")
+
+
+def test_rows_of_an_unknown_dialect_and_a_first_row_of_no_format_can_be_skipped(tmp_path):
+    belebele = {"flores_passage": "p", "question": "q", "correct_answer_num": 1, "dialect": "acm_Arab"}
+    belebele |= {f"mc_answer{number}": "a" for number in range(1, 5)}
+    path = write(tmp_path / "acm_Arab.jsonl", [belebele, belebele | {"dialect": "arb_Arab"}])
+    with pytest.raises(EvaluationError, match="row 1: unknown language 'acm_Arab'"):
+        read(path)
+    questions, invalid = read(path, skip=True)
+    assert ([question.langs.passage for question in questions], invalid.count) == (["ar"], 1)
+    path = write(tmp_path / "first.jsonl", [{"passage": "p", "question": "q"}, GOOD])
+    with pytest.raises(EvaluationError, match="lacks the column options"):
+        read(path)
+    questions, invalid = read(path, skip=True)
+    assert (len(questions), invalid.count) == (1, 1)

@@ -6,21 +6,23 @@ import hashlib
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Generic, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 import numpy as np
 
 from xsearch.errors import EvaluationError, LanguageError
-from xsearch.languages import resolve
+from xsearch.languages import resolve, standing
 from xsearch.qa.question import Question, SideLanguages
 from xsearch.qa.rows import InvalidRows, open_text
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from numpy.typing import NDArray
 
 Data = TypeVar("Data")
+
+_TRAINING = {"parallel", "train"}
+"""Folders whose pairs nobody means to be tested on, unless one is named itself; comparing all of them takes hours."""
 
 DIALECTS = ("ary", "arq", "arz")
 """Arabic that ISO 639-1 does not tell from the standard language; sets of it keep these codes."""
@@ -119,12 +121,14 @@ def language_code(name: str) -> str | None:
 def match_name(pattern: re.Pattern[str], path: Path) -> dict[str, str] | None:
     """The named groups of a file name; those called `lang`, `left` and `right` as language codes.
 
-    None where the name does not match or a language in it is unknown.
+    What was written for `lang` is there as `written`. None where the name does not match or a language in it is
+    unknown.
     """
     match = pattern.fullmatch(path.name)
     if match is None:
         return None
     groups = {name: value or "" for name, value in match.groupdict().items()}
+    groups["written"] = groups.get("lang", "")
     for name in ("lang", "left", "right"):
         if name in groups:
             code = language_code(groups[name])
@@ -132,6 +136,33 @@ def match_name(pattern: re.Pattern[str], path: Path) -> dict[str, str] | None:
                 return None
             groups[name] = code
     return groups
+
+
+class Written(NamedTuple):
+    """A file of a set in many languages, and the language's name in the name of the file."""
+
+    name: str
+    path: Path
+
+
+def keep_standard(found: dict[str, Written], lang: str, name: str, path: Path) -> None:
+    """Take `path` for the language, unless the file that is there is in a more usual form of it.
+
+    A published set may have several: Egyptian beside standard Arabic (``arz_Arab``, ``arb_Arab``), Canada's French
+    (``fra-CA``), traditional characters (``zho_Hant``), romanised Hindi (``hin_Latn``). One code is one score.
+    """
+    if lang not in found or _unusual(name) < _unusual(found[lang].name):
+        found[lang] = Written(name, path)
+
+
+def _unusual(name: str) -> tuple[int, bool, bool, str]:
+    code, _, form = name.replace("-", "_").partition("_")
+    return standing(code), bool(form), form == "Latn", form
+
+
+def is_training(path: Path, root: Path) -> bool:
+    """Whether a file found under `root` lies in a folder of training data, and is not what `root` names itself."""
+    return path.parent.name in _TRAINING and path not in (root, root / path.name)
 
 
 def read_lines(path: Path) -> list[str]:

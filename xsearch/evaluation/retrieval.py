@@ -64,10 +64,13 @@ def measure_retrieval(
     for langs in directions:
         query_lang, document_lang = langs
         subset = query_lang if query_lang == document_lang else "-".join(langs)
-        for space in spaces_for(langs, settings, encoder):
+        others = _other_languages(langs, data, directions)
+        # a mixed pool is in the shared space, and is compared with the answer's language alone there
+        spaces = dict.fromkeys((*spaces_for(langs, settings, encoder), *(["shared"] if others else [])))
+        for space in spaces:
             label = replace(set_label, subset=subset, langs=langs, space=space)
             yield _measure(encoder, data, label, settings, (document_lang,))
-        for other in _other_languages(langs, data, directions):
+        for other in others:
             name = f"{subset}{MIXED}" if other == query_lang else f"{subset}{MIXED} with {other}"
             label = replace(set_label, subset=name, langs=langs, space="shared")
             yield _measure(encoder, data, label, settings, (document_lang, other))

@@ -45,8 +45,8 @@ class Selection:
     langs: tuple[str, ...] = ()
 
     def asked(self, langs: Sequence[str]) -> bool:
-        """Whether a set in these languages was asked for."""
-        if not self.langs:
+        """Whether a set in these languages was asked for; one that does not say its languages always is."""
+        if not self.langs or not langs:
             return True
         return any(lang in self.langs for lang in langs) and all(
             lang in (*self.langs, PIVOT) for lang in langs
@@ -145,6 +145,12 @@ class Run:
             yield from measure_bitext(self.encoder, data, label, self.settings)
         elif task == "retrieval":
             yield from measure_retrieval(self.encoder, data, label, self.settings, directions)
+        elif task == "mcqa":
+            # the rows of a table may say other languages than the command line
+            sides = {question.langs for question in data.questions}
+            one = sides.pop() if len(sides) == 1 else None
+            langs = (one.passage, one.question) if one is not None and one.question == one.option else ()
+            yield from self._measure_in_spaces(task, data, replace(label, langs=langs))
         else:
             yield from self._measure_in_spaces(task, data, label)
 

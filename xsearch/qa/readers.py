@@ -76,9 +76,9 @@ def read_questions(
     """
     rows = 0
     for row in read_rows(path, invalid):
-        layout = layout or question_format(row)
         rows += 1
         try:
+            layout = layout or question_format(row)
             question = layout.read(row, langs)
             if question.passage is None and passage_required:
                 raise row.error(
@@ -124,7 +124,7 @@ def _belebele(row: Row, langs: DefaultLanguages) -> Question:
     dialect = row.text("dialect") if row.has("dialect") else None
     return _question(
         row,
-        _complete(row, DefaultLanguages.of(dialect) if dialect else langs),
+        _complete(row, DefaultLanguages(dialect, dialect, dialect) if dialect else langs),
         passage=row.text("flores_passage"),
         question=row.text("question"),
         options=tuple(row.text(f"mc_answer{number}") for number in range(1, 5)),

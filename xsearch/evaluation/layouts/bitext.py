@@ -6,6 +6,8 @@
 | held-out pairs | `en-fi.parquet`, `en-fi-long.parquet` (en, xx), but not from folders `parallel` or `train` |
 | NTREX-128 | `newstest2019-src.eng.txt` with `newstest2019-ref.fin.txt` |
 | FLORES | `dev/fin_Latn.dev`, `devtest/fin_Latn.devtest` (FLORES-101 has `fin.dev`) |
+
+Of several files in one language the most usual form of it is taken (see `keep_standard`).
 """
 
 from __future__ import annotations
@@ -19,7 +21,10 @@ from xsearch.errors import EvaluationError
 from xsearch.evaluation.datasets import (
     Bitext,
     Candidate,
+    Written,
     files_under,
+    is_training,
+    keep_standard,
     match_name,
     provenance,
     read_lines,
@@ -35,26 +40,25 @@ LONG_PAIRS = "held-out long pairs"
 _TATOEBA = re.compile(r"tatoeba_en-(?P<lang>[a-z]{2,3})\.parquet")
 _LASER = re.compile(r"tatoeba\.(?P<lang>[a-z]{3})-eng\.(?P<side>[a-z]{3})")
 PAIRS = re.compile(r"en-(?P<lang>[a-z]{2,3})(?P<long>-long)?\.parquet")
-_TRAINING = {"parallel", "train"}
-"""Folders whose pairs nobody means to be tested on, unless one is named itself; comparing all of them takes hours."""
 _NTREX = re.compile(r"newstest2019-(src|ref)\.(?P<lang>[a-z]{3}(-[A-Za-z]+)?)\.txt")
 _FLORES = re.compile(r"(?P<lang>[a-z]{3}(_[A-Z][a-z]{3})?)\.(?P<split>dev|devtest)")
 
 
 def find_bitext(root: Path) -> Iterator[Candidate[Bitext]]:
     """Parallel sets under `root`; sets in many languages come as every pair of two."""
-    aligned: dict[tuple[str, str], dict[str, Path]] = {}
+    aligned: dict[tuple[str, str], dict[str, Written]] = {}
     for path in files_under(root):
-        if path in (root, root / path.name) or path.parent.name not in _TRAINING:
+        if not is_training(path, root):
             yield from _two_columns(path)
         yield from _laser(path)
         if groups := match_name(_NTREX, path):
-            aligned.setdefault(("NTREX", "test"), {}).setdefault(groups["lang"], path)
+            keep_standard(aligned.setdefault(("NTREX", "test"), {}), groups["lang"], groups["written"], path)
         elif groups := match_name(_FLORES, path):
-            aligned.setdefault(("FLORES", groups["split"]), {}).setdefault(groups["lang"], path)
+            found = aligned.setdefault(("FLORES", groups["split"]), {})
+            keep_standard(found, groups["lang"], groups["written"], path)
     for (dataset, split), by_lang in aligned.items():
         for left, right in combinations(sorted(by_lang), 2):
-            paths = (by_lang[left], by_lang[right])
+            paths = (by_lang[left].path, by_lang[right].path)
             load = _lines((left, right), paths)
             yield Candidate(dataset, split, f"{left}-{right}", (left, right), paths, load)
 

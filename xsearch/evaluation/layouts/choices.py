@@ -7,6 +7,7 @@
 | Belebele | `fin_Latn.jsonl` |
 | generic | a single table given as the data, with the language from the command line or its columns |
 
+Of several files in one language the most usual form of it is taken: Belebele has Hindi in Latin letters too.
 Where the same questions are there in two languages, the passage is also asked in one and answered in the
 other.
 """
@@ -20,13 +21,21 @@ from itertools import permutations
 from typing import TYPE_CHECKING
 
 from xsearch.errors import EvaluationError
-from xsearch.evaluation.datasets import Candidate, QuestionSet, files_under, match_name, provenance
+from xsearch.evaluation.datasets import (
+    Candidate,
+    QuestionSet,
+    Written,
+    files_under,
+    keep_standard,
+    match_name,
+    provenance,
+)
 from xsearch.qa.question import SideLanguages
 from xsearch.qa.readers import KARDES, KARDES_ENGLISH, DefaultLanguages, QuestionFormat, read_questions
 from xsearch.qa.rows import TABLE_SUFFIXES, InvalidRows, table_suffix
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from xsearch.qa.question import Question
@@ -42,12 +51,13 @@ Part = tuple["Path", QuestionFormat | None]
 
 def find_questions(root: Path, lang: str | None) -> Iterator[Candidate[QuestionSet]]:
     """Sets of questions under `root`; `lang` is that of a generic table whose rows do not say."""
-    sets: dict[tuple[str, str], dict[str, Part]] = {}
+    sets: dict[tuple[str, str], dict[str, Written]] = {}
     for path in files_under(root):
         if groups := match_name(_XCOPA, path) or match_name(_XCOPA_JSON, path):
-            sets.setdefault(("XCOPA", groups["split"]), {})[groups["lang"]] = (path, None)
+            found = sets.setdefault(("XCOPA", groups["split"]), {})
+            keep_standard(found, groups["lang"], groups["written"], path)
         elif groups := match_name(_BELEBELE, path):
-            sets.setdefault(("Belebele", "test"), {})[groups["lang"]] = (path, None)
+            keep_standard(sets.setdefault(("Belebele", "test"), {}), groups["lang"], groups["written"], path)
         elif groups := match_name(_KARDES, path) or match_name(_KARDES_CSV, path):
             parts: dict[str, Part] = {groups["lang"]: (path, KARDES), "en": (path, KARDES_ENGLISH)}
             yield from _every_pairing("Kardes-COPA", groups["split"], parts, alone=(groups["lang"],))
@@ -55,12 +65,13 @@ def find_questions(root: Path, lang: str | None) -> Iterator[Candidate[QuestionS
             langs = (lang, lang) if lang else ()
             load = _loader((path, None), (path, None), DefaultLanguages.of(lang))
             yield Candidate(path.stem, "", lang or "mixed", langs, (path,), load)
-    for (dataset, split), parts in sets.items():
+    for (dataset, split), found in sets.items():
+        parts = {lang: (written.path, None) for lang, written in found.items()}
         yield from _every_pairing(dataset, split, parts, alone=tuple(parts))
 
 
 def _every_pairing(
-    dataset: str, split: str, parts: dict[str, Part], alone: tuple[str, ...]
+    dataset: str, split: str, parts: Mapping[str, Part], alone: tuple[str, ...]
 ) -> Iterator[Candidate[QuestionSet]]:
     for passage, asked in [*((lang, lang) for lang in alone), *permutations(parts, 2)]:
         langs = (passage, asked)

@@ -20,6 +20,7 @@ from xsearch.evaluation.datasets import (
     Candidate,
     RetrievalSet,
     files_under,
+    is_training,
     language_code,
     match_name,
     provenance,
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _SQUAD = re.compile(r"(?P<name>xquad|squad)\.(?P<lang>[a-z]{2,3})\.json", re.IGNORECASE)
-_ENGLISH_SQUAD = re.compile(r"(dev|train|test)-v[12]\.[01]\.json")
+_ENGLISH_SQUAD = re.compile(r"(?P<split>dev|test)-v(?P<version>[12]\.[01])\.json")
 
 
 @dataclass(frozen=True)
@@ -46,27 +47,30 @@ class RetrievalLanguages:
 
 
 def find_retrieval(root: Path, langs: RetrievalLanguages) -> Iterator[Candidate[RetrievalSet]]:
-    """Retrieval sets under `root`. The files of one set in several languages are one candidate."""
-    squad: dict[str, dict[str, Path]] = {}
+    """Retrieval sets under `root`. The files of one set in several languages are one candidate.
+
+    What is for training (SQuAD's `train-v1.1.json`, pairs in folders `parallel` or `train`) is none.
+    """
+    squad: dict[tuple[str, str], dict[str, Path]] = {}
     for path in files_under(root):
         if path.name == "corpus.jsonl":
             yield from _beir(path.parent, root, langs)
         elif groups := match_name(_SQUAD, path):
-            squad.setdefault(groups["name"], {})[groups["lang"]] = path
-        elif _ENGLISH_SQUAD.fullmatch(path.name):
-            squad.setdefault("SQuAD", {})["en"] = path
-        elif (groups := match_name(PAIRS, path)) and groups["long"]:
+            name = "XQuAD" if groups["name"].lower() == "xquad" else "SQuAD"
+            squad.setdefault((name, "dev"), {})[groups["lang"]] = path
+        elif groups := match_name(_ENGLISH_SQUAD, path):
+            squad[f"SQuAD {groups['version']}", groups["split"]] = {"en": path}
+        elif (groups := match_name(PAIRS, path)) and groups["long"] and not is_training(path, root):
             both = ("en", groups["lang"])
             split, load = path.parent.name, _long_pairs(path, both)
             ways = (both, (both[1], both[0]))
             yield Candidate(LONG_PAIRS, split, "-".join(both), both, (path,), load, ways)
-    for name, by_lang in squad.items():
-        dataset = "XQuAD" if name.lower() == "xquad" else "SQuAD"
+    for (dataset, split), by_lang in squad.items():
         codes = tuple(sorted(by_lang))
         paths = tuple(by_lang[code] for code in codes)
         load = _squad(dict(zip(codes, paths, strict=True)))
         directions = tuple(product(codes, repeat=2))
-        yield Candidate(dataset, "dev", "-".join(codes), codes, paths, load, directions)
+        yield Candidate(dataset, split, "-".join(codes), codes, paths, load, directions)
 
 
 def _beir(folder: Path, root: Path, langs: RetrievalLanguages) -> Iterator[Candidate[RetrievalSet]]:
