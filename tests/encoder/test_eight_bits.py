@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import shutil
@@ -219,3 +220,15 @@ def test_every_neuron_is_in_one_group(count: int) -> None:
 
     assert sorted(np.concatenate([neurons.exact, *neurons.rounded])) == list(range(count))
     assert len(neurons.exact) <= count // 8
+
+
+@pytest.mark.parametrize("change", [("max_length", 7), ("prefix", "query: ")])
+def test_a_configuration_changed_behind_the_cache_is_noticed(
+    module: Module, change: tuple[str, object]
+) -> None:
+    Encoder(module.path).encode(["cat"])
+    path = module.path / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | dict([change])))
+
+    with pytest.raises(ModuleError, match="content hash"):
+        Encoder(module.path).encode(["cat"])

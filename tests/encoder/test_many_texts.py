@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -99,3 +100,10 @@ def test_a_tokenizer_that_leaves_the_table_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(ModuleError, match="do not belong together"):
         table.rows(np.array([[1, len(table.scale)]]))
+
+
+def test_a_text_in_the_place_of_a_batch_is_refused_and_not_read_letter_by_letter(encoder: Encoder) -> None:
+    with pytest.raises(TypeError, match="expected a sequence of texts"):
+        list(encoder.encode_batches(["first text", "second text"]))
+    with ThreadPoolExecutor(1) as pool, pytest.raises(TypeError, match="expected a sequence of texts"):
+        encoder.start("text", "shared", pool)

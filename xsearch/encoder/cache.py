@@ -76,9 +76,11 @@ def _record_name(module: Module) -> str:
 
 
 def _signature(module: Module) -> str:
-    """Size and time of the files: what changes whenever anything in them does."""
+    """The configuration, and size and time of the large files: what changes whenever anything in them does."""
     stats = [(module.path / name).stat() for name in (TOKENIZER_FILE, WEIGHTS_FILE)]
-    return json.dumps([module.content_hash, *([stat.st_size, stat.st_mtime_ns] for stat in stats)])
+    return json.dumps(
+        [module.content_hash, module.identity, *([stat.st_size, stat.st_mtime_ns] for stat in stats)]
+    )
 
 
 def _store(name: str, data: bytes) -> None:

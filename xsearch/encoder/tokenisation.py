@@ -82,6 +82,7 @@ class Tokeniser:
         return Tokens(np.array(encoding.ids, dtype=np.int32), np.clip(spans, 0, None), special)
 
     def _encode(self, texts: Sequence[str], *, spans: bool) -> list[Any]:
+        check_sequence(texts)
         prepared = [self._prefix + self._readable(text, index) for index, text in enumerate(texts)]
         limit = self._max_length * _CHARACTERS_A_TOKEN
         cut = [text if len(text) <= limit else text[:limit] for text in prepared]
@@ -146,6 +147,12 @@ def unpacked(ids: NDArray[np.int32], lengths: NDArray[np.int64]) -> list[NDArray
     """The ids of every text, of what `Tokeniser.packed` gives."""
     ends = lengths.cumsum().tolist()
     return [ids[start:end] for start, end in zip([0, *ends], ends, strict=False)]
+
+
+def check_sequence(texts: Sequence[str]) -> None:
+    """Raise TypeError for a single text, which is a sequence of letters."""
+    if isinstance(texts, str):
+        raise TypeError("expected a sequence of texts; for one text, pass a list with it")
 
 
 def not_a_text(value: object, index: int) -> TypeError:

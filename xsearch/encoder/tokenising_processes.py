@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from xsearch.encoder.tokenisation import Tokeniser, not_a_text, unpacked
+from xsearch.encoder.tokenisation import Tokeniser, check_sequence, not_a_text, unpacked
 
 _logger = logging.getLogger(__name__)
 # Texts to have seen before processes are started, which takes about a second, and what one is asked for at a time:
@@ -61,6 +61,7 @@ class TokeniserProcesses:
                 part.cancel()
 
     def _asked(self, texts: Sequence[str]) -> list[Future[list[NDArray[np.int32]]]]:
+        check_sequence(texts)
         self._seen += len(texts)
         if self._seen < _WORTH_PROCESSES:
             done: Future[list[NDArray[np.int32]]] = Future()

@@ -226,4 +226,5 @@ def _before(linear: Linear, bias: NDArray[np.float32]) -> tuple[NDArray[np.float
 def _number_type(device: torch.device) -> torch.dtype:
     if device.type == "cpu":
         return torch.float32
-    return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+    # an older GPU emulates bfloat16, far slower than it computes in float16
+    return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
