@@ -1,5 +1,8 @@
 """How fast modules encode, beside sentence-transformers: `make bench-encode ARGS="--languages en fi"`.
 
+The texts are the demo corpora's, in English and Finnish; with `--data` those of the development sets, in every other
+language too.
+
 All contenders encode the same texts in turn, several rounds; ratios are within a round, so that a machine that does
 other things meanwhile spoils them less. `--cpu-time` compares processor time at one thread each instead of time on
 the clock: what to use where the machine is never idle.
@@ -18,8 +21,9 @@ from statistics import median
 
 import numpy as np
 
-from tests.benchmarks.texts import passages, sentences
+from tests.benchmarks.texts import documents, passages, sentences
 from xsearch.encoder import Encoder, onnx_format
+from xsearch.encoder.installed import available_modules
 from xsearch.encoder.runtime import available_cores
 from xsearch.encoder.streaming import encode_windows
 from xsearch.encoder.tokenisation import Tokeniser
@@ -100,8 +104,8 @@ def operations_a_token(language: str) -> float:
 
 def measure(
     language: str, kind: str, texts: list[str], rounds: int, threads: int, clock: Callable[[], float]
-) -> None:
-    """Print one table."""
+) -> str:
+    """Print one table; returns xsearch's line of it in Markdown."""
     found = contenders(language, threads)
     vectors = {name: encode(texts) for name, encode in found.items()}  # also the warm-up
     seconds: dict[str, list[float]] = {name: [] for name in found}
@@ -129,7 +133,14 @@ def measure(
     tokeniser = Tokeniser(Encoder(language)._module)
     start = clock()
     tokeniser.ids(texts)
-    print(f"tokenising alone: {len(texts) / (clock() - start):.0f} texts/s; int8 ceiling {ceiling:.0f} GOP/s")
+    print(
+        f"tokenising alone: {len(texts) / (clock() - start):.0f} texts/s; int8 ceiling {ceiling:.0f} GOP/s",
+        flush=True,
+    )
+    return (
+        f"| {language} {kind} | {tokens / len(texts):.0f} | {len(texts) / middle:.0f} | {ratio:.2f} | "
+        f"{work / middle / ceiling:.0%} | {near.cosine:.4f} | {near.overlap:.3f} |"
+    )
 
 
 def main() -> None:
@@ -137,22 +148,37 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--languages", nargs="+", choices=["en", "fi"], default=["en", "fi"])  # demo corpora
+    parser.add_argument("--languages", nargs="+", help="en fi; with --data all that are installed but en")
+    parser.add_argument("--data", type=Path, help="the folder of the training data, for its development sets")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--sentences", type=int, default=800)
     parser.add_argument("--passages", type=int, default=100)
     parser.add_argument("--threads", type=int, default=None)
     parser.add_argument("--cpu-time", action="store_true", help="processor time, one thread each")
     options = parser.parse_args()
+    possible = (
+        ["en", "fi"] if options.data is None else [name for name in available_modules() if name != "en"]
+    )
+    languages = options.languages or possible
+    if set(languages) - set(possible):
+        parser.error(f"there are texts in {', '.join(possible)}; other languages need --data")
     threads = 1 if options.cpu_time else options.threads or available_cores()
     clock = time.process_time if options.cpu_time else time.perf_counter
     versions = ", ".join(
         f"{name} {metadata.version(name)}" for name in ("onnxruntime", "torch", "sentence-transformers")
     )
     print(f"{platform.machine()}, {available_cores()} cores, {threads} thread(s), {versions}")
-    for language in options.languages:
-        measure(language, "sentences", sentences(language, options.sentences), options.rounds, threads, clock)
-        measure(language, "passages", passages(language, options.passages), options.rounds, threads, clock)
+    lines = []
+    for language in languages:
+        texts = documents(language, options.data)
+        chosen = {
+            "sentences": sentences(texts, options.sentences),
+            "passages": passages(texts, options.passages, spaces=language != "zh"),
+        }
+        for kind, some in chosen.items():
+            lines.append(measure(language, kind, some, options.rounds, threads, clock))
+    print("\n| | tokens | texts/s | ratio | of ceiling | cosine | top 10 |\n|---|---|---|---|---|---|---|")
+    print("\n".join(lines))
 
 
 if __name__ == "__main__":

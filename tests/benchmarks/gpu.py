@@ -38,8 +38,9 @@ PACKAGES = ("torch", "sentence-transformers", "transformers", "tokenizers", "num
 
 def texts_of(language: str, kind: str, count: int) -> list[str]:
     """`count` different sentences of about 20 tokens, or passages of 75 to 150 words."""
+    texts = demo.documents(language)
     return demo.recombined(
-        demo.sentences(language, 10**6) if kind == "sentences" else demo.passages(language, 2000), count
+        demo.sentences(texts, 10**6) if kind == "sentences" else demo.passages(texts, 2000), count
     )
 
 

@@ -29,7 +29,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.benchmarks.texts import recombined, sentences
+from tests.benchmarks.texts import documents, recombined, sentences
 from tests.benchmarks.warm import collection
 
 CLIENTS = (1, 2, 4, 8, 16, 32, 64)
@@ -250,11 +250,11 @@ def main() -> None:
     )
     arguments = parser.parse_args()
     if arguments.store:
-        asyncio.run(measure(arguments.store, sentences(arguments.lang, _QUESTIONS), arguments))
+        asyncio.run(measure(arguments.store, sentences(documents(arguments.lang), _QUESTIONS), arguments))
         return
     if arguments.lang != "en":
         parser.error(f"the collection made here is English; --lang {arguments.lang} needs a --store")
-    texts = recombined(sentences("en", 10**6), arguments.documents + _QUESTIONS)
+    texts = recombined(sentences(documents("en"), 10**6), arguments.documents + _QUESTIONS)
     with tempfile.TemporaryDirectory() as folder:
         collection(Path(folder), texts[: arguments.documents])
         print(f"{arguments.documents:,} sentences, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")

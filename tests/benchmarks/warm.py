@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from tests.benchmarks.texts import recombined, sentences
+from tests.benchmarks.texts import documents, recombined, sentences
 from xsearch.collection import Collection
 from xsearch.encoder import encoder_for
 
@@ -31,15 +31,13 @@ BAR = 2.0
 _TO_WARM_UP = 50
 
 
-def collection(folder: Path, documents: list[str]) -> Collection:
-    """The documents in a collection under `folder`, indexed there unless they are already."""
-    path = folder / f"warm-{len(documents)}"
+def collection(folder: Path, texts: list[str]) -> Collection:
+    """The texts in a collection under `folder`, indexed there unless they are already."""
+    path = folder / f"warm-{len(texts)}"
     if not (path / "manifest.json").exists():
         corpus = folder / "documents.parquet"
-        years = [1990 + number % 35 for number in range(len(documents))]
-        pq.write_table(
-            pa.table({"id": [*map(str, range(len(documents)))], "text": documents, "year": years}), corpus
-        )
+        years = [1990 + number % 35 for number in range(len(texts))]
+        pq.write_table(pa.table({"id": [*map(str, range(len(texts)))], "text": texts, "year": years}), corpus)
         index = ["index", str(corpus), "--lang", "en", "--store", str(folder), "--collection", path.name]
         started = time.perf_counter()
         subprocess.run([str(Path(sys.executable).with_name("xsearch")), *index], check=True)
@@ -78,7 +76,7 @@ def main() -> None:
     parser.add_argument("-k", type=int, default=10, help="documents in an answer")
     parser.add_argument("--folder", type=Path, help="where the collection is made and kept")
     options = parser.parse_args()
-    texts = recombined(sentences("en", 10**6), options.documents + options.questions + _TO_WARM_UP)
+    texts = recombined(sentences(documents("en"), 10**6), options.documents + options.questions + _TO_WARM_UP)
     with tempfile.TemporaryDirectory() as scratch:
         folder = options.folder or Path(scratch)
         folder.mkdir(parents=True, exist_ok=True)
