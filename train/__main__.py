@@ -35,8 +35,8 @@ class Options:
 @click.option(
     "--data",
     type=_PATH,
-    help="Folder with parallel/, paraphrase/, mono/, dev/; or a Parquet file with two columns of text, English and the "
-    "language.",
+    help="Folder with parallel/, paraphrase/, mono/, dev/; or a Parquet, CSV or TSV file with two columns of text, "
+    "English and the language.",
 )
 @click.option(
     "--recipe",
@@ -100,9 +100,7 @@ def _export_english(asked: Options) -> None:
 
 def _train(asked: Options) -> None:
     if asked.data is None:
-        raise click.UsageError(
-            "--data is needed: a folder of training data or a Parquet file of translations"
-        )
+        raise click.UsageError("--data is needed: a folder of training data or a file of translations")
     import torch
 
     from train.base import load_base
@@ -111,8 +109,11 @@ def _train(asked: Options) -> None:
     from train.export import export_module
     from train.pipeline import Pipeline
     from train.recipe import load_recipe
+    from xsearch.encoder.writing import check_target
 
     code = _code(asked)
+    target = asked.out or MODULES / code
+    check_target(target)  # before hours of training, not after
     if asked.threads:
         torch.set_num_threads(asked.threads)
     recipe = load_recipe(code, asked.recipe)
@@ -125,7 +126,7 @@ def _train(asked: Options) -> None:
     pipeline = Pipeline(data, recipe, base, asked.runs / code, asked.runs / "cache", compute)
     run = pipeline.run(asked.stage)
     if asked.stage == STAGES[-1]:
-        module = export_module(pipeline, run, asked.out or MODULES / code)
+        module = export_module(pipeline, run, target)
         size = sum(file.stat().st_size for file in module.path.iterdir()) / 2**20
         click.echo(f"wrote {module.path} ({module.content_hash[:12]}, {size:.1f} MB)", err=True)
 

@@ -40,22 +40,29 @@ def collect_links(
     max_links: int = 40_000_000,
     diagonal: float = 4.0,
 ) -> Links:
-    """Candidate links of the pairs in order, until `max_links`; pairs with a side over `max_tokens` are left out."""
+    """Candidate links of the pairs in order, those with a side over `max_tokens` last, until `max_links`.
+
+    In such a pair a token has links with some `max_tokens` others, those about as far into their text.
+    """
     f_pos, e_pos, key, prior = [], [], [], []
     f_seen = e_seen = total = 0
-    for f_ids, e_ids in zip(foreign, english, strict=True):
+    pairs = list(zip(foreign, english, strict=True))
+    for f_ids, e_ids in sorted(pairs, key=lambda pair: max(map(len, pair)) > max_tokens):
         n, m = len(f_ids), len(e_ids)
-        if not n or not m or n > max_tokens or m > max_tokens:
+        if not n or not m:
             continue
-        total += n * m
+        distance = np.abs((np.arange(n)[:, None] + 0.5) / n - (np.arange(m)[None, :] + 0.5) / m)
+        near_f, near_e = np.nonzero(
+            distance * max(n, m) <= max_tokens / 2 if max(n, m) > max_tokens else distance <= 1
+        )
+        total += len(near_f)
         if total > max_links:
             break
         f, e = np.asarray(f_ids, np.int64), np.asarray(e_ids, np.int64)
-        distance = np.abs((np.arange(n)[:, None] + 0.5) / n - (np.arange(m)[None, :] + 0.5) / m)
-        f_pos.append(np.repeat(np.arange(f_seen, f_seen + n, dtype=np.int32), m))
-        e_pos.append(np.tile(np.arange(e_seen, e_seen + m, dtype=np.int32), n))
-        key.append((f[:, None] * english_vocabulary + e[None, :]).ravel())
-        prior.append(np.exp(-diagonal * distance).astype(np.float32).ravel())
+        f_pos.append((f_seen + near_f).astype(np.int32))
+        e_pos.append((e_seen + near_e).astype(np.int32))
+        key.append(f[near_f] * english_vocabulary + e[near_e])
+        prior.append(np.exp(-diagonal * distance[near_f, near_e]).astype(np.float32))
         f_seen, e_seen = f_seen + n, e_seen + m
     if not key:
         empty = np.zeros(0, np.int32)

@@ -24,7 +24,7 @@ def base_card(config: ModuleConfig) -> str:
     return (
         f"# {config.name} ({config.language})\n\n"
         f"`{made['base']}` (licence {made['licence']}; {source}), repacked: body as float16, embedding table as int8 "
-        f"rows with a scale each. {made.get('trained', 'Nothing was trained.')} Its space is the shared space of every "
+        f"rows with a scale each. Nothing was trained. Its space is the shared space of every "
         "other language module that builds on it."
         f"{held}\n\n"
         f"{_public(config)}\n\n"

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from train.keys import sentence_key, text_key
-from train.leaks import refuse_leaks
+from train.leaks import refuse_leaks, sentence_keys
 from train.reading import Pair, read_columns, read_pairs, read_texts, read_translations
 from train.recipe import Data
 from xsearch.errors import XsearchError
@@ -71,8 +71,8 @@ def read_training_data(
 ) -> TrainingData:
     """Read what `folder` (or a single Parquet file of pairs) holds for the language.
 
-    Without a dev/ set, 2 % of the pairs (at most 1000) are held out, by content, so that the same rows are held
-    out in every run.
+    Without pairs in dev/, 2 % of the pairs (at least 50, at most 1000) are held out, by content, so that the same
+    rows are held out in every run.
 
     Raises:
         XsearchError: nothing to read, too few usable pairs, or sentences of `test_sets` among the training data.
@@ -89,12 +89,12 @@ def read_training_data(
         _read_beside(folder, data, settings)
         for relative in settings.relatives:
             data.relatives += _read_relative(folder, relative, settings, data)
-    if not data.dev:
-        data.pairs, data.dev["short"] = _hold_out(data.pairs)
+    if not data.dev.keys() & {"short", "long"}:
+        data.pairs, data.dev["short"] = _hold_out(data.pairs, language)
     if test_sets is not None:
         together: list[Pair] = [*data.translations(), *data.paraphrases, *data.english, *data.graded]
         sides = [text for p in together for text in (p.left, p.right)]
-        refuse_leaks([*sides, *data.monolingual], test_sets)
+        refuse_leaks([*sides, *data.monolingual], test_sets, language)
     if len(data.pairs) < MINIMUM_PAIRS:
         said = ", ".join(f"{n} {why}" for why, n in data.left_out.most_common()) or "none"
         raise XsearchError(
@@ -218,15 +218,16 @@ def _usable(texts: Iterable[str], settings: Data, left_out: Counter[str]) -> Ite
             yield text
 
 
-def _hold_out(pairs: list[Pair]) -> tuple[list[Pair], list[Pair]]:
-    wanted = min(1000, len(pairs) // 50)
+def _hold_out(pairs: list[Pair], language: str) -> tuple[list[Pair], list[Pair]]:
+    wanted = min(1000, max(len(pairs) // 50, min(50, len(pairs) // 10)))
+    key = sentence_keys(language)
     order = sorted(range(len(pairs)), key=lambda i: text_key(pairs[i].left + "\0" + pairs[i].right))
     held = set(order[:wanted])
-    keys = {sentence_key(side) for i in held for side in (pairs[i].left, pairs[i].right)}
+    keys = {key(side) for i in held for side in (pairs[i].left, pairs[i].right)}
     train = [
         pair
         for i, pair in enumerate(pairs)
-        if i not in held and keys.isdisjoint((sentence_key(pair.left), sentence_key(pair.right)))
+        if i not in held and keys.isdisjoint((key(pair.left), key(pair.right)))
     ]
     return train, [pairs[i] for i in sorted(held)]
 

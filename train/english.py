@@ -17,7 +17,9 @@ from train.checkpoint import load_checkpoint
 from train.export import calibration_texts
 from train.recipe import Checkpoint, Recipe
 from train.whitening import english_texts, whitening_by
-from xsearch.encoder import Encoder, Module
+from xsearch.encoder import Encoder, Module, load_module
+from xsearch.encoder.module import CONFIG_FILE
+from xsearch.errors import ModuleError
 
 MINILM = "sentence-transformers/all-MiniLM-L6-v2"
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
@@ -50,11 +52,32 @@ def export_english(
     if digest == MINILM_SHA256:
         provenance = {"base": MINILM, "sha256": digest, "licence": "Apache-2.0"}
     write = partial(write_base, checkpoint, language="en", name="English", provenance=provenance)
-    if data is None:
-        return write(target)
-    texts = english_texts(data)
-    provenance["english_texts"] = str(len(texts))
     with tempfile.TemporaryDirectory() as folder:
-        vectors = Encoder(write(Path(folder) / "en").path, precision="float32").encode(texts)
-    observed = calibration_texts(texts, Recipe().seed)
-    return write(target, whitening=whitening_by(vectors), calibration=observed)
+        draft = Path(folder) / "en"
+        module = write(draft)
+        if data is not None:
+            texts = english_texts(data)
+            provenance["english_texts"] = str(len(texts))
+            vectors = Encoder(module.path, precision="float32").encode(texts)
+            observed = calibration_texts(texts, Recipe().seed)
+            write = partial(write, whitening=whitening_by(vectors), calibration=observed)
+            module = write(draft)
+        _refuse_to_orphan(target, module)
+    return write(target)
+
+
+def _refuse_to_orphan(target: Path, draft: Module) -> None:
+    """Raise ModuleError if modules beside `target` build on the one that stands there, and not on the draft."""
+    if not (target / CONFIG_FILE).is_file() or load_module(target).content_hash == draft.content_hash:
+        return
+    old = load_module(target)
+    orphans = []
+    for path in sorted(target.parent.glob(f"*/{CONFIG_FILE}")):
+        base = load_module(path.parent).config.base
+        if base is not None and base.content_hash == old.content_hash:
+            orphans.append(path.parent.name)
+    if orphans:
+        raise ModuleError(
+            f"{len(orphans)} modules beside {target} build on it ({', '.join(orphans)}) and could not be used with the "
+            f"new one ({old.content_hash[:12]}, {draft.content_hash[:12]}); write that to another folder with --out"
+        )

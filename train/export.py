@@ -82,7 +82,7 @@ def calibration_texts(texts: Sequence[str], seed: int, sentences: int = 900, pas
 
 
 def _refuse_noise(scores: dict[str, float], target: Path) -> None:
-    accuracy = scores.get("short xx-en", scores.get("long xx-en", 100.0))
+    accuracy = scores["short xx-en"] if "short xx-en" in scores else scores["long xx-en"]
     if accuracy < MINIMUM_ACCURACY:
         raise ModuleError(
             f"{target} is not written: only {accuracy} % of the held-out sentences find their translation, at least "

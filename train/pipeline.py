@@ -129,7 +129,7 @@ class Pipeline:
         self, name: str, key: str, run: Run, train: Callable[[], None], spaces: tuple[str, ...]
     ) -> None:
         """Take the step's result from the folder, or train, measure in `spaces` and keep it."""
-        if self._restore(name, key, run.student):
+        if self._restore(name, key, run, spaces):
             return
         started = time.time()
         self._discard_foreign_checkpoint(name, key)
@@ -185,19 +185,27 @@ class Pipeline:
         tensors = {name: p.detach().cpu().contiguous() for name, p in student.owned()}
         self.machine = self.compute.machine
         notes = {"key": key, "beside": self._beside_key(stage), "machine": self.machine}
-        notes |= {"scores": json.dumps(self.scores), "minutes": json.dumps(self.minutes)}
+        notes |= {
+            "scores": json.dumps(self.scores),
+            "minutes": json.dumps(self.minutes),
+            "dev": self._dev_key(),
+        }
         write_tensors(self.folder / f"{stage}.safetensors", tensors, notes)
 
-    def _restore(self, stage: str, key: str, student: Student) -> bool:
+    def _restore(self, stage: str, key: str, run: Run, spaces: tuple[str, ...]) -> bool:
         path = self.folder / f"{stage}.safetensors"
         notes = _notes(path)
         beside = self._beside_key(stage)
         if notes.get("key") != key or notes.get("beside", beside) != beside:
             return False
-        student.load_owned(path)
-        self.scores.update(json.loads(notes["scores"]))
+        run.student.load_owned(path)
         self.minutes.update(json.loads(notes["minutes"]))
         self.machine = notes.get("machine", self.machine)
+        if notes.get("dev") == self._dev_key():
+            self.scores.update(json.loads(notes["scores"]))
+        else:
+            self._measure(run, stage, spaces)
+            self._keep(stage, key, run.student)
         return True
 
     def _discard_foreign_checkpoint(self, stage: str, key: str) -> None:
@@ -226,6 +234,14 @@ class Pipeline:
         if stage == "cross_lingual_alignment":
             used += [text for p in self.data.english for text in (p.left, p.right, p.source)]
         return settings_key(used)
+
+    def _dev_key(self) -> str:
+        """What the scores depend on besides the student."""
+        pairs = {name: [(p.left, p.right) for p in pairs] for name, pairs in self.data.dev.items()}
+        scored = {
+            name: [(p.left, p.right, p.gold) for p in pairs] for name, pairs in self.data.scored.items()
+        }
+        return settings_key(pairs, scored)
 
 
 def shuffled_sides(pairs: Sequence[Pair], seed: int) -> tuple[list[str], list[str]]:

@@ -1,4 +1,4 @@
-"""Parquet files of sentences: pairs in two text columns, or single texts.
+"""Files of sentences: pairs in two text columns, or single texts, in Parquet, CSV or TSV.
 
 Whatever is wrong with a row (missing, not UTF-8) reaches the caller as text, so that it can be counted and left out
 (`train.data`); only a file that is wrong as a whole is refused here.
@@ -6,6 +6,7 @@ Whatever is wrong with a row (missing, not UTF-8) reaches the caller as text, so
 
 from __future__ import annotations
 
+import csv
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from xsearch.errors import LanguageError, XsearchError
@@ -21,6 +23,7 @@ from xsearch.languages import detect, resolve
 
 BESIDE_TEXT = ("source", "doc", "id", "lang")
 """Columns that go with the texts of a pair where there are more than two columns of text."""
+_SIDES = {"source", "target", "src", "tgt", "trg", "xx"}
 _SAMPLE = 100
 
 
@@ -97,11 +100,46 @@ def every_text(path: Path) -> set[str]:
 
 
 def _read(path: Path) -> pa.Table:
+    kind = {".csv": "CSV", ".tsv": "TSV"}.get(path.suffix.lower(), "Parquet")
     try:
-        return pq.read_table(path)
+        return (
+            pq.read_table(path)
+            if kind == "Parquet"
+            else _read_delimited(path, "," if kind == "CSV" else "\t")
+        )
     except (OSError, pa.ArrowException) as error:
         reason = str(error).splitlines()[0]
-        raise XsearchError(f"{path} cannot be read as Parquet ({reason}); write it again") from error
+        raise XsearchError(f"{path} cannot be read as {kind} ({reason}); write it again") from error
+
+
+def _read_delimited(path: Path, delimiter: str) -> pa.Table:
+    """All columns as bytes, named by the first line if it has names (a language's, or one that is usual for a side).
+
+    TSV, as Tatoeba and OPUS give it, has no quotes around texts, but in them.
+    """
+    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+        first = next(csv.reader(file, delimiter=delimiter), [])
+    named = any(name.lower() in _SIDES or _is_language(name) for name in first)
+    names = first if named else [f"column {number}" for number in range(1, len(first) + 1)]
+    if len(set(names)) < len(names):
+        raise XsearchError(f"{path}: two columns have one name ({', '.join(names)}); rename one")
+    return pa_csv.read_csv(
+        path,
+        read_options=pa_csv.ReadOptions(column_names=names, skip_rows=int(named)),
+        parse_options=pa_csv.ParseOptions(
+            delimiter=delimiter,
+            quote_char='"' if delimiter == "," else False,
+            newlines_in_values=delimiter == ",",
+        ),
+        convert_options=pa_csv.ConvertOptions(column_types=dict.fromkeys(names, pa.binary())),
+    )
+
+
+def _is_language(name: str) -> bool:
+    try:
+        return len(name) < _SAMPLE and bool(resolve(name))
+    except LanguageError:
+        return False
 
 
 def _text_columns(table: pa.Table, path: Path, language: str | None = None) -> list[str]:

@@ -36,6 +36,13 @@ Guidance = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
 """Student vectors (b, d), the teacher's of their translations (b, d) and a bank of others (m, d) -> loss."""
 
 
+_ALIKE = 0.8
+_NO_SENTENCE_ENCODER = (
+    "the base gives all English sentences nearly the same vector, so next to nothing can be learnt from it; is it a "
+    "masked language model? Fine-tune it as a sentence encoder first, and give the result as --base"
+)
+
+
 @dataclass(frozen=True)
 class Lesson:
     """What a step learns from one language: the batches, and for the number of a batch its loss and vectors.
@@ -224,6 +231,8 @@ class _Targets:
         self._row[used] = np.arange(len(used))
         # A base that is no sentence encoder gives all texts similar vectors, and so will a student that is not amiss.
         self.likeness = mean_cosine(self._vectors) if len(used) else 0.0
+        if self.likeness > _ALIKE:
+            run.log.write("warning", mean_cosine=self.likeness, message=_NO_SENTENCE_ENCODER)
 
     def of(self, rows: NDArray[np.int64]) -> torch.Tensor:
         """The targets of these pairs (b, d)."""

@@ -29,11 +29,21 @@ def test_word_alignment_finds_the_dictionary():
     assert certain > 0.9
 
 
-def test_links_stop_at_the_limit_and_long_pairs_are_left_out():
-    foreign, english = [[0, 1], [2] * 60, [1, 2], [0, 2]], [[0, 1], [1], [1, 0], [0, 1]]
+def test_links_stop_at_the_limit():
+    foreign, english = [[0, 1], [1, 2], [0, 2]], [[0, 1], [1, 0], [0, 1]]
     links = collect_links(foreign, english, english_vocabulary=2, max_links=8)
     assert len(links.key) == 8
     assert set(map(tuple, links.couples)) == {(0, 0), (0, 1), (1, 0), (1, 1), (2, 0), (2, 1)}
+
+
+def test_in_long_pairs_words_link_with_those_about_as_far_into_the_text():
+    foreign, english = list(range(200)), list(range(300))
+    links = collect_links([foreign], [english], english_vocabulary=300, max_tokens=48)
+    assert len(links.key) < 0.2 * 200 * 300
+    apart = links.couples[:, 0] / 200 - links.couples[:, 1] / 300
+    assert np.abs(apart).max() < 0.1
+    assert set(links.couples[:, 0]) == set(foreign)
+    assert set(links.couples[:, 1]) == set(english)
 
 
 def test_no_pairs_give_no_links_and_an_empty_matrix():

@@ -62,7 +62,7 @@ def test_two_columns_are_enough_and_some_pairs_are_held_out_by_content(tmp_path)
     rows = good(1000)
     data = read_training_data(two_columns(tmp_path / "a.parquet", rows), "fi", Data())
     again = read_training_data(two_columns(tmp_path / "b.parquet", rows[::-1]), "fi", Data())
-    assert (len(data.pairs), len(data.dev["short"])) == (980, 20)
+    assert (len(data.pairs), len(data.dev["short"])) == (950, 50)
     assert {p.left for p in data.dev["short"]} == {p.left for p in again.dev["short"]}
     assert {p.left for p in data.pairs}.isdisjoint(p.left for p in data.dev["short"])
 
@@ -168,14 +168,14 @@ def test_test_sets_without_a_common_sentence_are_no_hindrance(tmp_path, data_fol
 
 def test_an_empty_folder_of_test_sets_is_a_mistake(tmp_path):
     with pytest.raises(XsearchError, match="no Parquet files there"):
-        refuse_leaks(["anything"], tmp_path)
+        refuse_leaks(["anything"], tmp_path, "fi")
 
 
 def test_short_sentences_recur_by_accident_but_less_so_in_chinese(tmp_path):
     pq.write_table(pa.table({"s1": ["Thank you.", "我昨天去了北京"]}), tmp_path / "test.parquet")
-    refuse_leaks(["thank you"], tmp_path)
+    refuse_leaks(["thank you"], tmp_path, "fi")
     with pytest.raises(XsearchError, match="1 training texts"):
-        refuse_leaks(["我昨天去了北京。"], tmp_path)
+        refuse_leaks(["我昨天去了北京。"], tmp_path, "zh")
 
 
 def test_cross_lingual_paraphrases_come_from_either_side():
@@ -230,3 +230,19 @@ def test_sentences_of_xcopa_find_their_english_by_number(data_folder, tmp_path):
     pq.write_table(pa.table(finnish), dev / "xcopa_val_fi.parquet")
     pairs = read_training_data(tmp_path / "data", "fi", Data()).dev["everyday"]
     assert [(p.left, p.right) for p in pairs] == [("It rained.", "Satoi."), ("A.", "Aa."), ("B.", "Bee.")]
+
+
+def test_a_test_sentence_in_a_spelling_that_the_tokenizer_reads_alike_is_a_leak(tmp_path):
+    toy.write_pairs(
+        tmp_path / "parallel" / "en-zh.parquet", [*toy.pairs(600), Pair("x", "他们正在说话吗", "s")]
+    )
+    (tmp_path / "test").mkdir()
+    pq.write_table(pa.table({"xx": ["他們正在說話嗎？"]}), tmp_path / "test" / "zh.parquet")
+    with pytest.raises(XsearchError, match="1 training texts stand in the test sets too"):
+        read_training_data(tmp_path, "zh", Data(), tmp_path / "test")
+
+
+def test_some_pairs_are_held_out_where_only_another_dev_set_is_there(data_folder, tmp_path):
+    shutil.copytree(data_folder / "parallel", tmp_path / "parallel")
+    data = read_training_data(tmp_path, "fi", Data())
+    assert len(data.dev["short"]) >= 50

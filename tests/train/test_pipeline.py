@@ -243,3 +243,33 @@ def test_ten_pairs_are_no_training_data(tmp_path, recipe, modules):
     assert result.exit_code == 1
     assert result.output.count("\n") == 1
     assert "10 usable translation pairs" in result.output
+
+
+@pytest.mark.parametrize("there", ["folder", "file", "."])
+def test_nothing_but_a_module_is_replaced_and_that_is_said_before_training(
+    tmp_path, recipe, modules, data_folder, monkeypatch, there
+):
+    monkeypatch.chdir(tmp_path)
+    target = tmp_path / "mine"
+    if there == "folder":
+        (target / "fi").mkdir(parents=True)
+        (target / "notes.txt").write_text("kept")
+    elif there == "file":
+        target.write_text("kept")
+    result = train(recipe, modules, data_folder, tmp_path, "--out", "." if there == "." else target)
+    assert result.exit_code == 1
+    assert ("no name for a module folder" if there == "." else "is not a module folder") in result.output
+    assert not (tmp_path / "runs").exists()
+    assert there == "." or "kept" in (target / "notes.txt" if there == "folder" else target).read_text()
+
+
+def test_a_changed_dev_set_is_measured_again_without_training(toy_data, base, tmp_path):
+    first = Pipeline(toy_data, RECIPE, base, tmp_path / "run", tmp_path / "cache")
+    first.run()
+    other = dataclasses.replace(toy_data, dev={"long": toy_data.dev["short"][:20]})
+    for _ in range(2):
+        again = Pipeline(other, RECIPE, base, tmp_path / "run", tmp_path / "cache")
+        again.run()
+        assert again.scores.keys() == first.scores.keys()
+        assert all("long xx-en" in scores and "short xx-en" not in scores for scores in again.scores.values())
+        assert again.minutes == first.minutes

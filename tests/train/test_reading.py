@@ -131,3 +131,24 @@ def test_single_texts_come_from_the_column_text_without_empty_rows(tmp_path):
 def test_missing_columns_are_named(tmp_path):
     with pytest.raises(XsearchError, match="expected the columns s1, s2, score, found s1"):
         read_columns(parquet(tmp_path, s1=ONE), ("s1", "s2", "score"))
+
+
+@pytest.mark.parametrize("header", [True, False])
+@pytest.mark.parametrize("suffix", ["csv", "tsv"])
+def test_delimited_files_are_read_with_and_without_names(tmp_path, suffix, header):
+    rows = [('He said "no".', 'Hän sanoi "ei".'), ("One, two.", "Yksi, kaksi.")]
+    if suffix == "csv":
+        lines = [",".join('"' + text.replace('"', '""') + '"' for text in row) for row in rows]
+    else:
+        lines = ["\t".join((*row, "CC-BY 2.0")) for row in rows]
+    names = {"csv": "English,fi", "tsv": "English\tfi\tsource"}[suffix]
+    path = tmp_path / f"pairs.{suffix}"
+    path.write_text("\n".join([*([names] if header else []), *lines]) + "\n", encoding="utf-8-sig")
+    found = read_translations(path, "fi")
+    assert [(pair.left, pair.right) for pair in found] == rows
+
+
+def test_two_columns_of_one_name_in_a_delimited_file_are_refused(tmp_path):
+    (tmp_path / "pairs.csv").write_text("en,en\na,b\n")
+    with pytest.raises(XsearchError, match="two columns have one name"):
+        read_translations(tmp_path / "pairs.csv", "fi")

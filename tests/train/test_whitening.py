@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from tests.modules import tiny_module
 from tests.train import checkpoints, toy
 from tests.train.conftest import RECIPE
 from train.__main__ import main
@@ -110,3 +111,17 @@ def test_the_table_compares_with_the_module_as_it_is_without_whitening(
     scores = {row[0]: row for row in rows}
     assert set(scores) == {"short xx-en", "short en-xx", "stsb"}
     assert float(scores["short xx-en"][2]) > 20
+
+
+def test_english_is_not_replaced_under_the_modules_that_build_on_it(data_folder, tmp_path):
+    checkpoint = checkpoints.english_bert(tmp_path / "checkpoint", toy.sentences(300))
+    asked = ["en", "--base", str(checkpoint), "--out", str(tmp_path / "modules" / "en")]
+    with_data = [*asked, "--data", str(data_folder)]
+    assert CliRunner().invoke(main, with_data).exit_code == 0
+    english = load_module(tmp_path / "modules" / "en")
+    tiny_module(tmp_path / "modules", "fi", base=english)
+    refused = CliRunner().invoke(main, asked)
+    assert refused.exit_code == 1
+    assert "1 modules beside" in refused.output
+    assert load_module(tmp_path / "modules" / "en").content_hash == english.content_hash
+    assert CliRunner().invoke(main, with_data).exit_code == 0, "the same content takes its place"

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from xsearch.encoder.calibration import calibrate_module
 from xsearch.encoder.config import ModuleConfig
 from xsearch.encoder.module import (
+    CALIBRATION_FILE,
     CARD_FILE,
     CONFIG_FILE,
     TOKENIZER_FILE,
@@ -27,6 +28,8 @@ from xsearch.encoder.module import (
 )
 from xsearch.encoder.tensors import TABLE, TABLE_SCALE, layout, quantise_rows
 from xsearch.errors import ModuleError
+
+_FILES = {CARD_FILE, CONFIG_FILE, TOKENIZER_FILE, WEIGHTS_FILE, CALIBRATION_FILE}
 
 
 def write_module(
@@ -54,9 +57,10 @@ def write_module(
 
     Raises:
         ModuleError: a tensor is missing, unexpected, of the wrong shape or not finite; or the configuration
-            contradicts itself; or the folder cannot be written.
+            contradicts itself; or the folder cannot be written, or holds something else than a module.
     """
     target = Path(path)
+    check_target(target)
     # Reading back what will be written applies every check of a foreign module to our own.
     ModuleConfig.from_json(json.loads(json.dumps(config.to_json())), f"the configuration for {target}")
     stored = _stored_form(config, tensors)
@@ -124,6 +128,21 @@ def _write_files(
         with file.open("rb") as handle:
             os.fsync(handle.fileno())
     folder.chmod(0o755)  # mkdtemp makes folders private; a module is meant to be read by others
+
+
+def check_target(target: Path) -> None:
+    """Raise ModuleError unless a module may be written at `target`: a module there is replaced, nothing else is."""
+    if not target.name or target.name == "..":
+        raise ModuleError(
+            f"{target} is no name for a module folder; name the folder to make, such as modules/et"
+        )
+    if not target.exists():
+        return
+    files = {entry.name for entry in target.iterdir()} if target.is_dir() else None
+    if files is None or files - _FILES or (files and CONFIG_FILE not in files):
+        raise ModuleError(
+            f"{target} exists and is not a module folder, so it is not replaced; name one that is new or a module's"
+        )
 
 
 def write_description(folder: Path, config: ModuleConfig) -> None:
