@@ -71,8 +71,8 @@ def read_training_data(
 ) -> TrainingData:
     """Read what `folder` (or a single Parquet file of pairs) holds for the language.
 
-    Without pairs in dev/, 2 % of the pairs (at least 50, at most 1000) are held out, by content, so that the same
-    rows are held out in every run.
+    Without pairs in dev/, 2 % of the pairs (at least 50 if there are enough, at most 1000) are held out, by content, so
+    that the same rows are held out in every run.
 
     Raises:
         XsearchError: nothing to read, too few usable pairs, or sentences of `test_sets` among the training data.
@@ -89,7 +89,7 @@ def read_training_data(
         _read_beside(folder, data, settings)
         for relative in settings.relatives:
             data.relatives += _read_relative(folder, relative, settings, data)
-    if not data.dev.keys() & {"short", "long"}:
+    if not (data.dev.get("short") or data.dev.get("long")):
         data.pairs, data.dev["short"] = _hold_out(data.pairs, language)
     if test_sets is not None:
         together: list[Pair] = [*data.translations(), *data.paraphrases, *data.english, *data.graded]
@@ -219,7 +219,7 @@ def _usable(texts: Iterable[str], settings: Data, left_out: Counter[str]) -> Ite
 
 
 def _hold_out(pairs: list[Pair], language: str) -> tuple[list[Pair], list[Pair]]:
-    wanted = min(1000, max(len(pairs) // 50, min(50, len(pairs) // 10)))
+    wanted = min(1000, max(len(pairs) // 50, min(50, len(pairs) - MINIMUM_PAIRS)))
     key = sentence_keys(language)
     order = sorted(range(len(pairs)), key=lambda i: text_key(pairs[i].left + "\0" + pairs[i].right))
     held = set(order[:wanted])

@@ -16,6 +16,7 @@ from train.base import place_base
 from train.card import language_card
 from train.data import SCORED_SETS
 from train.pipeline import Pipeline
+from train.reading import Pair
 from train.run import Run
 from xsearch.encoder import Adapter, BaseReference, Encoder, Lora, Module, ModuleConfig, write_module
 from xsearch.encoder.config import LORA_TARGETS
@@ -25,7 +26,7 @@ from xsearch.languages import resolve
 
 MINIMUM_COSINE = 0.995
 MINIMUM_ACCURACY = 10.0
-"""Per cent of the held-out short pairs that have to find their translation: what a module without it finds is noise."""
+"""Per cent of the held-out short pairs that have to find their translation, and three times what chance would find."""
 
 
 def export_module(pipeline: Pipeline, run: Run, target: Path) -> Module:
@@ -39,7 +40,7 @@ def export_module(pipeline: Pipeline, run: Run, target: Path) -> Module:
     """
     recipe, base, student = run.recipe, run.base, run.student
     final = {space: pipeline.scores[f"cross_lingual_alignment ({space})"] for space in ("native", "shared")}
-    _refuse_noise(final["shared"], target)
+    _refuse_noise(final["shared"], run.data.dev, target)
     config = ModuleConfig(
         language=run.data.language,
         name=resolve(run.data.language).name,
@@ -81,12 +82,14 @@ def calibration_texts(texts: Sequence[str], seed: int, sentences: int = 900, pas
     return chosen
 
 
-def _refuse_noise(scores: dict[str, float], target: Path) -> None:
-    accuracy = scores["short xx-en"] if "short xx-en" in scores else scores["long xx-en"]
-    if accuracy < MINIMUM_ACCURACY:
+def _refuse_noise(scores: dict[str, float], dev: dict[str, list[Pair]], target: Path) -> None:
+    name = "short" if dev.get("short") else "long"
+    accuracy, chance = scores[f"{name} xx-en"], 100 / len(dev[name])
+    least = max(MINIMUM_ACCURACY, 3 * chance)
+    if accuracy < least:
         raise ModuleError(
             f"{target} is not written: only {accuracy} % of the held-out sentences find their translation, at least "
-            f"{MINIMUM_ACCURACY:g} % are expected. Do the two columns hold translations of each other, English first? "
+            f"{least:.3g} % are expected. Do the two columns hold translations of each other, English first? "
             "Otherwise give more pairs or a larger budget of sentences in the recipe"
         )
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from xsearch.evaluation import Results, Run, Score, Settings
+    from xsearch.evaluation.cached_encoder import CachedEncoder
     from xsearch.evaluation.measure import SpaceChoice
     from xsearch.qa import LongPassages, SentenceEncoder
 
@@ -165,7 +166,7 @@ def run(
             scores += _centred(plain, cached, centre, pivot, tasks, scores)
         if bonus is not None:
             scores += _with_bonus(plain, bonus)
-    results = _results(encoder, scores, plain.notices, settings)
+    results = _results(cached, scores, plain.notices, settings)
     for score in scores:
         notice(_line(score))
     for message in plain.notices:
@@ -208,15 +209,14 @@ def _with_bonus(plain: Run, bonus: float) -> list[Score]:
 
 
 def _results(
-    encoder: SentenceEncoder, scores: list[Score], notices: Sequence[str], settings: Settings
+    encoder: CachedEncoder, scores: list[Score], notices: Sequence[str], settings: Settings
 ) -> Results:
     from xsearch import __version__
     from xsearch.evaluation import Results
 
-    langs = sorted({lang for score in scores for lang in score.label.langs})
     return Results(
         encoder=encoder.name,
-        content_hashes=encoder.content_hashes(langs),
+        content_hashes=encoder.content_hashes(sorted(encoder.languages)),
         date=datetime.now(UTC).isoformat(timespec="seconds"),
         command=_command_line(click.get_current_context()),
         version=__version__,

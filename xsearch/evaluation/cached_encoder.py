@@ -28,13 +28,14 @@ class Progress(Protocol):
 
 
 class CachedEncoder:
-    """An encoder that encodes each text of a language, space and role once."""
+    """An encoder that encodes each text of a language, space and role once; `languages` are those it was asked for."""
 
     def __init__(self, encoder: SentenceEncoder, progress: Progress | None = None) -> None:
         self._encoder = encoder
         self._progress = progress
         self._vectors: dict[tuple[str, str, str], dict[str, NDArray[np.float32]]] = {}
         self.name = encoder.name
+        self.languages: set[str] = set()
 
     def supports(self, lang: str) -> bool:
         """As the encoder that is cached."""
@@ -52,6 +53,7 @@ class CachedEncoder:
         self, texts: Sequence[str], *, lang: str, space: str, role: Role = "document"
     ) -> NDArray[np.float32]:
         """Encodes what is new, in blocks, and tells the progress."""
+        self.languages.add(lang)
         if not texts or len(texts) > CACHED_AT_MOST:
             return self._encoder.encode(texts, lang=lang, space=space, role=role)
         known = self._vectors.setdefault((lang, space, role), {})
