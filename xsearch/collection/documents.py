@@ -253,4 +253,9 @@ def _map(path: Path) -> tuple[mmap.mmap, tuple[int, int]]:
     """A map of the file, which keeps it on the disk whatever has its name, and the numbers of its device and inode."""
     with path.open("rb") as file:
         found = os.fstat(file.fileno())
-        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ), (found.st_dev, found.st_ino)
+        try:
+            return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ), (found.st_dev, found.st_ino)
+        except ValueError:  # its size was right a moment ago
+            raise CollectionError(
+                f"{path} is empty; restore it from a backup or index the corpus again"
+            ) from None
