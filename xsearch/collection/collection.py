@@ -261,7 +261,7 @@ class Collection:
         encoder = self._encoder_for(lang)
         check_module(self.manifest, lang, encoder)
         vectors = encoder.encode([query], space=choice.space)
-        return self.answer(vectors, space=choice.space, k=k, where=where, lang=lang).hits[0]
+        return self._answered(vectors, choice, k, where).hits[0]
 
     def search_vectors(
         self,
@@ -282,10 +282,12 @@ class Collection:
         self, queries: ArrayLike, *, space: str, k: int, where: str | None = None, lang: str | None = None
     ) -> Answer:
         """What `search_vectors` gives, and how long its two stages took."""
+        return self._answered(queries, choose_space(self.manifest, space, lang), k, where)
+
+    def _answered(self, queries: ArrayLike, choice: SpaceChoice, k: int, where: str | None) -> Answer:
         if not 1 <= k <= MOST_HITS:
             raise QueryError(f"k is {k}; ask for 1 to {MOST_HITS} hits")
         unit = unit_queries(queries, self.dimension)
-        choice = choose_space(self.manifest, space, lang)
         return self._in_any_state(lambda: self._answer(unit, choice, k, where))
 
     def answer_words(

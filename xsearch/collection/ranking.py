@@ -51,12 +51,18 @@ def rank(
     if among is not None and exists <= max(EXACT_SURVIVORS, count // 50):
         return rank_exactly(snapshot, space, queries, wanted, among)
     among = among or snapshot.living
-    candidates = [
+    found = [
         part.search(space, queries, wanted, None if among is None else among.in_part(part))
         for part in (snapshot.parts if wanted else ())
     ]
-    candidates.append(_scan(snapshot, space, queries, wanted, among, snapshot.manifest.covered))
-    rankings = order(snapshot, space, queries, np.concatenate(candidates, axis=1), wanted)
+    if snapshot.last_key >= snapshot.manifest.covered:
+        found.append(_scan(snapshot, space, queries, wanted, among, snapshot.manifest.covered))
+    keys = (
+        found[0]
+        if len(found) == 1
+        else np.concatenate([np.empty((len(queries), 0), np.int64), *found], axis=1)
+    )
+    rankings = order(snapshot, space, queries, keys, wanted)
     return [
         ranking
         if len(ranking) == wanted

@@ -29,7 +29,8 @@ Place = tuple[int, int]
 
 class Snapshot:
     """The segments, parts and tombstones of one manifest; `dead` are the keys of deleted documents, ascending,
-    `living` the others (None if none was deleted), and `column_names` the metadata columns.
+    `living` the others (None if none was deleted), `last_key` is the highest key of all, and `column_names` are the
+    metadata columns.
     """
 
     def __init__(self, folder: Path, manifest: Manifest, device: Device = "cpu") -> None:
@@ -41,6 +42,7 @@ class Snapshot:
         self.column_names = [column.name for column in manifest.columns]
         self.dead = _dead(folder, manifest)
         self.living = Subset(self.dead, without=True) if len(self.dead) else None
+        self.last_key = manifest.segments[-1].last_key if manifest.segments else -1
         self._first_keys = [record.first_key for record in manifest.segments]
 
     def is_dead(self, keys: NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -74,7 +76,7 @@ class Snapshot:
     def place(self, key: int) -> Place | None:
         """Where the living document of that key stands, if there is one."""
         owner = bisect_right(self._first_keys, key) - 1
-        if owner < 0 or find(self.dead, key) is not None:
+        if owner < 0 or (self.living is not None and find(self.dead, key) is not None):
             return None
         row = self.segments[owner].row_of(key)
         return None if row is None else (owner, row)
