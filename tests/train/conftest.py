@@ -32,7 +32,9 @@ RECIPE = Recipe(
     initialisation=Initialisation(),
     lora=Lora(rank=4, alpha=8.0),
     language_adaptation=LanguageAdaptation(sentences=64, tokens_per_batch=256),
-    sentence_encoding=SentenceEncoding(sentences=600, bank=64, tokens_per_batch=512),
+    sentence_encoding=SentenceEncoding(
+        sentences=600, bank=64, tokens_per_batch=512, embedding_rate=1e-3, lora_rate=3e-4
+    ),
     cross_lingual_alignment=CrossLingualAlignment(sentences=300, bank=64, tokens_per_batch=512),
     data=Data(),
 )

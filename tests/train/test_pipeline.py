@@ -39,6 +39,8 @@ alpha = 8
 sentences = 64
 tokens_per_batch = 256
 [sentence_encoding]
+embedding_rate = 1e-3
+lora_rate = 3e-4
 sentences = 600
 bank = 64
 tokens_per_batch = 512
