@@ -68,15 +68,16 @@ def export_english(
 
 def _refuse_to_orphan(target: Path, draft: Module) -> None:
     """Raise ModuleError if modules beside `target` build on the one that stands there, and not on the draft."""
-    if not (target / CONFIG_FILE).is_file() or load_module(target).content_hash == draft.content_hash:
+    if not (target / CONFIG_FILE).is_file():
         return
     old = load_module(target)
-    orphans = []
-    for path in sorted(target.parent.glob(f"*/{CONFIG_FILE}")):
-        base = load_module(path.parent).config.base
-        if base is not None and base.content_hash == old.content_hash:
-            orphans.append(path.parent.name)
-    if orphans:
+    beside = (load_module(path.parent) for path in sorted(target.parent.glob(f"*/{CONFIG_FILE}")))
+    orphans = [
+        module.path.name
+        for module in beside
+        if module.config.base is not None and module.config.base.content_hash == old.content_hash
+    ]
+    if orphans and old.content_hash != draft.content_hash:
         raise ModuleError(
             f"{len(orphans)} modules beside {target} build on it ({', '.join(orphans)}) and could not be used with the "
             f"new one ({old.content_hash[:12]}, {draft.content_hash[:12]}); write that to another folder with --out"

@@ -19,6 +19,7 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from xsearch.errors import LanguageError, XsearchError
+from xsearch.evaluation.datasets import language_code
 from xsearch.languages import detect, resolve
 
 BESIDE_TEXT = ("source", "doc", "id", "lang")
@@ -100,26 +101,25 @@ def every_text(path: Path) -> set[str]:
 
 
 def _read(path: Path) -> pa.Table:
-    kind = {".csv": "CSV", ".tsv": "TSV"}.get(path.suffix.lower(), "Parquet")
+    kind = path.suffix.lower().removeprefix(".")
     try:
-        return (
-            pq.read_table(path)
-            if kind == "Parquet"
-            else _read_delimited(path, "," if kind == "CSV" else "\t")
-        )
+        return _read_delimited(path, kind) if kind in ("csv", "tsv") else pq.read_table(path)
     except (OSError, pa.ArrowException) as error:
         reason = str(error).splitlines()[0]
-        raise XsearchError(f"{path} cannot be read as {kind} ({reason}); write it again") from error
+        name = kind.upper() if kind in ("csv", "tsv") else "Parquet"
+        raise XsearchError(f"{path} cannot be read as {name} ({reason}); write it again") from error
 
 
-def _read_delimited(path: Path, delimiter: str) -> pa.Table:
+def _read_delimited(path: Path, kind: str) -> pa.Table:
     """All columns as bytes, named by the first line if it has names (a language's, or one that is usual for a side).
 
     TSV, as Tatoeba and OPUS give it, has no quotes around texts, but in them.
     """
+    delimiter, quoted = ("\t", False) if kind == "tsv" else (",", True)
     with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
-        first = next(csv.reader(file, delimiter=delimiter), [])
-    named = any(name.lower() in _SIDES or _is_language(name) for name in first)
+        lines = csv.reader(file, delimiter=delimiter, quoting=csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE)
+        first = next(lines, [])
+    named = any(name.lower() in _SIDES or language_code(name) for name in first)
     names = first if named else [f"column {number}" for number in range(1, len(first) + 1)]
     if len(set(names)) < len(names):
         raise XsearchError(f"{path}: two columns have one name ({', '.join(names)}); rename one")
@@ -127,19 +127,10 @@ def _read_delimited(path: Path, delimiter: str) -> pa.Table:
         path,
         read_options=pa_csv.ReadOptions(column_names=names, skip_rows=int(named)),
         parse_options=pa_csv.ParseOptions(
-            delimiter=delimiter,
-            quote_char='"' if delimiter == "," else False,
-            newlines_in_values=delimiter == ",",
+            delimiter=delimiter, quote_char='"' if quoted else False, newlines_in_values=quoted
         ),
         convert_options=pa_csv.ConvertOptions(column_types=dict.fromkeys(names, pa.binary())),
     )
-
-
-def _is_language(name: str) -> bool:
-    try:
-        return len(name) < _SAMPLE and bool(resolve(name))
-    except LanguageError:
-        return False
 
 
 def _text_columns(table: pa.Table, path: Path, language: str | None = None) -> list[str]:

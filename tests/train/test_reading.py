@@ -148,6 +148,12 @@ def test_delimited_files_are_read_with_and_without_names(tmp_path, suffix, heade
     assert [(pair.left, pair.right) for pair in found] == rows
 
 
+def test_a_quotation_mark_at_the_start_of_a_tsv_is_part_of_the_text(tmp_path):
+    (tmp_path / "pairs.tsv").write_text('"No\tEi\nYes"\tKyllä\n', encoding="utf-8")
+    found = read_translations(tmp_path / "pairs.tsv", "fi")
+    assert [(pair.left, pair.right) for pair in found] == [('"No', "Ei"), ('Yes"', "Kyllä")]
+
+
 def test_two_columns_of_one_name_in_a_delimited_file_are_refused(tmp_path):
     (tmp_path / "pairs.csv").write_text("en,en\na,b\n")
     with pytest.raises(XsearchError, match="two columns have one name"):

@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import click
-from click.core import ParameterSource
 
 from xsearch.cli.byte_size import ByteSize
-from xsearch.cli.options import DEVICE, ID_COLUMN, LANG_COLUMN, SKIP_INVALID, STORE, TEXT_COLUMN
+from xsearch.cli.options import DEVICE, ID_COLUMN, LANG_COLUMN, SKIP_INVALID, STORE, TEXT_COLUMN, given
 from xsearch.cli.printable import notice
 from xsearch.cli.share import Share
 
@@ -102,8 +101,8 @@ def index(
     from xsearch.search.indexing import index_corpus
     from xsearch.store import collection_path, name_for
 
-    if mode != "create" and (given := _given("spaces", "index_type", "memory", "recall", "keywords")):
-        raise click.UsageError(f"{given[0]} is for a new collection; --mode {mode} keeps what there is.")
+    if mode != "create" and (asked := given("spaces", "index_type", "memory", "recall", "keywords")):
+        raise click.UsageError(f"{asked[0]} is for a new collection; --mode {mode} keeps what there is.")
     elsewhere = _ray_engine(device) if engine == "ray" else None
     name = collection or name_for(corpus)
     path = collection_path(store, name)
@@ -150,16 +149,6 @@ def index(
     notice(
         f"{done}{resumed}{replaced}. It holds {report.collection_size:,}; spaces: {', '.join(report.spaces)}."
     )
-
-
-def _given(*names: str) -> list[str]:
-    """Those of the options that stand on the command line, as they are written there."""
-    context = click.get_current_context()
-    return [
-        f"--{name.replace('_', '-')}"
-        for name in names
-        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE
-    ]
 
 
 def _ray_engine(device: str) -> RayEngine:

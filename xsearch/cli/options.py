@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
 STORE = click.option(
     "--store",
@@ -46,3 +47,9 @@ LANG_COLUMN = click.option("--lang-column", help="Column with each document's la
 SKIP_INVALID = click.option(
     "--skip-invalid", is_flag=True, help="Leave out rows without text and the like instead of stopping."
 )
+
+
+def given(*names: str) -> list[str]:
+    """Those of the options that stand on the command line, not in the environment, as they are written there."""
+    source = click.get_current_context().get_parameter_source
+    return [f"--{name.replace('_', '-')}" for name in names if source(name) is ParameterSource.COMMANDLINE]

@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from click.core import ParameterSource
 
 from xsearch.answers import MOST_HITS_A_REQUEST, Answer, Terms
-from xsearch.cli.options import DEVICE, STORE
+from xsearch.cli.options import DEVICE, STORE, given
 from xsearch.cli.printable import notice
 from xsearch.errors import QueryError
 from xsearch.languages import AUTO, resolve
@@ -115,10 +114,9 @@ def query(
 
 def _local_by_choice() -> bool:
     """Whether the command line says where to look or compute in this process, which wins over the environment."""
-    given = click.get_current_context().get_parameter_source
-    local = [name for name in ("store", "device") if given(name) is ParameterSource.COMMANDLINE]
-    if local and given("server") is ParameterSource.COMMANDLINE:
-        raise click.UsageError(f"--server has its own store and device; leave out --{' and --'.join(local)}.")
+    local = given("store", "device")
+    if local and given("server"):
+        raise click.UsageError(f"--server has its own store and device; leave out {' and '.join(local)}.")
     return bool(local)
 
 

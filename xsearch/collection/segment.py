@@ -127,7 +127,6 @@ class Segment:
         self._documents = DocumentsReader(folder, rows[1], rows[2])
         self._columns = [column.name for column in record.columns]
         self.parquet_path = folder / "documents.parquet"
-        self.check_in_place = self._documents.check_in_place
         self.vectors: dict[str, NDArray[np.float16]] = {
             space: open_array(folder / f"vectors.{space}.npy", (record.rows, dimension), "<f2")  # type: ignore[misc]
             for space in spaces
@@ -175,6 +174,10 @@ class Segment:
         if len(metadata) < len(columns):
             metadata = {name: metadata.get(name) for name in columns}
         return record[0], record[1], self._documents.text(row), metadata
+
+    def check_in_place(self) -> None:
+        """Raise FileNotFoundError if the documents' Parquet file is gone or another has its name."""
+        self._documents.check_in_place()
 
     def parquet(self) -> Any:
         """The documents as a `pyarrow.parquet.ParquetFile`."""

@@ -116,6 +116,8 @@ def cast_array(column: pa.Array, kind: pa.DataType, name: str) -> pa.Array:
     Raises:
         CorpusError: as ``json_array``.
     """
+    if isinstance(column, pa.ExtensionArray):
+        column = column.storage
     if column.type == kind:
         return column
     try:
@@ -124,6 +126,21 @@ def cast_array(column: pa.Array, kind: pa.DataType, name: str) -> pa.Array:
         return json_array(column.to_pylist(), kind, name)
     except pa.ArrowInvalid as error:
         raise _misfit(name, kind, error) from error
+
+
+def conform(rows: pa.Table | pa.RecordBatch, schema: pa.Schema) -> pa.Table:
+    """The columns of ``schema``, one at least, in its types; null where the rows lack one.
+
+    Raises:
+        CorpusError: as ``json_array``.
+    """
+    arrays = [
+        cast_array(rows.column(column.name), column.type, column.name)
+        if column.name in rows.schema.names
+        else pa.nulls(rows.num_rows, column.type)
+        for column in schema
+    ]
+    return pa.Table.from_arrays(arrays, schema=schema)
 
 
 def _misfit(name: str, kind: pa.DataType, error: Exception) -> CorpusError:

@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from xsearch.corpus.column_types import cast_array
+from xsearch.corpus.column_types import conform
 from xsearch.corpus.columns import Columns
 from xsearch.corpus.source import CHUNK_BYTES, Rows, no_metadata, refuse_repeated
 from xsearch.errors import CorpusError
@@ -114,17 +114,7 @@ def _rows_in_chunk(metadata: pq.FileMetaData) -> int:
 def _metadata(batch: pa.RecordBatch, schema: pa.Schema) -> pa.Table:
     if not schema.names:
         return no_metadata(batch.num_rows)
-    arrays = [
-        cast_array(_storage(batch.column(column.name)), column.type, column.name)
-        if column.name in batch.schema.names
-        else pa.nulls(batch.num_rows, column.type)
-        for column in schema
-    ]
-    return pa.Table.from_arrays(arrays, schema=schema)
-
-
-def _storage(column: pa.Array) -> pa.Array:
-    return column.storage if isinstance(column, pa.ExtensionArray) else column
+    return conform(batch, schema)
 
 
 def _check_unicode(path: Path, batch: pa.RecordBatch, before: int) -> None:

@@ -16,7 +16,7 @@ from xsearch.encoder.devices import check_device, has_cuda
 from xsearch.encoder.installed import find_module
 from xsearch.encoder.runtime import Runtime, available_cores
 from xsearch.encoder.streaming import Encoding, begin, encode_now, encode_windows
-from xsearch.encoder.tokenisation import Tokeniser, check_sequence
+from xsearch.encoder.tokenisation import Tokeniser
 from xsearch.errors import ModuleError
 
 if TYPE_CHECKING:
@@ -97,7 +97,6 @@ class Encoder:
             TypeError: an item is not a text.
             ModuleError: the module has no such space, or is damaged.
         """
-        check_sequence(texts)
         runtime, tokeniser = self._runtime(space, len(texts)), self._tokens()
         if len(texts) < _MANY:
             return encode_now(texts, tokeniser, runtime, self.dimension)

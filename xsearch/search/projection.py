@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xsearch.collection import Collection, Hit
-from xsearch.corpus.column_types import cast_array, join_schemas
 from xsearch.errors import MissingExtraError, QueryError
 
 if TYPE_CHECKING:
@@ -100,19 +99,10 @@ def _joined(tables: Sequence["pa.Table"]) -> "pa.Table":
     """All rows, each column of a type that holds its values in every table."""
     import pyarrow as pa
 
+    from xsearch.corpus.column_types import conform, join_schemas
+
     schema = join_schemas(table.schema for table in tables)
-    return pa.concat_tables(
-        pa.table(
-            [
-                cast_array(table[column.name].combine_chunks(), column.type, column.name)
-                if column.name in table.column_names
-                else pa.nulls(len(table), column.type)
-                for column in schema
-            ],
-            schema=schema,
-        )
-        for table in tables
-    )
+    return pa.concat_tables(conform(table, schema) for table in tables)
 
 
 def _without_language(vectors: NDArray[np.float32], langs: Sequence[str]) -> NDArray[np.float32]:
