@@ -26,13 +26,15 @@ from tests.benchmarks import texts as demo
 from tests.benchmarks.encode import Encode, operations_a_token
 from xsearch.encoder import Encoder, find_module, tokenising_processes
 from xsearch.encoder.runtime import available_cores
-from xsearch.encoder.streaming import encode_windows
+from xsearch.encoder.streaming import encode_windows, windows_of
 from xsearch.evaluation.fidelity import fidelity
 
 MATRIX = re.compile(
     r"gemm|nvjet|cutlass|cublas|xmma|splitk|flash|fmha|sdpa|attention|aten::(addmm|bmm|mm)", re.I
 )
 _STARTED = time.perf_counter()
+_MANY = 1_000
+"""Texts that are worth a GPU."""
 PACKAGES = ("torch", "sentence-transformers", "transformers", "tokenizers", "numpy")
 
 
@@ -122,11 +124,6 @@ class Known:
         return iter(windows)
 
 
-def windows_of(values: Sequence[object], size: int) -> list[Sequence[object]]:
-    """`values` in pieces of `size`."""
-    return [values[start : start + size] for start in range(0, len(values), size)]
-
-
 def seconds(work: Callable[[], object]) -> float:
     """How long it takes."""
     start = time.perf_counter()
@@ -134,10 +131,9 @@ def seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def gpu_alone(encoder: Encoder, ids: list[np.ndarray]) -> float:
-    """Seconds to encode what is tokenised already."""
-    runtime = encoder._runtime("shared", len(ids))
-    windows = windows_of(ids, runtime.window)
+def gpu_alone(encoder: Encoder, windows: list[list[np.ndarray]]) -> float:
+    """Seconds to encode windows that are tokenised already."""
+    runtime = encoder._runtime("shared", _MANY)
     return seconds(lambda: [None for _ in encode_windows(windows, Known(), runtime, encoder.dimension)])
 
 
@@ -265,18 +261,19 @@ def measure(
             rates[name].append(len(some) / seconds(lambda encode=encode, some=some: encode(some)))
     print_rates(kind, encoder, texts, found, rates, options.compared)
 
-    windows = windows_of(texts, runtime.window)
+    windows = [texts[window] for window in windows_of(texts, runtime)]
     start = time.perf_counter()
-    ids = [one for window in tokeniser.windows(windows) for one in window]
+    ids = list(tokeniser.windows(windows))
     tokenising = len(texts) / (time.perf_counter() - start)
     one_process = len(texts[:20_000]) / seconds(lambda: encoder._tokens().ids(texts[:20_000]))
     alone = len(texts) / median(gpu_alone(encoder, ids) for _ in range(options.rounds))
     wall, products, busy, kernels = profiled(lambda: encoder.encode(texts), device)
 
-    lengths = np.array([len(one) for one in ids])
+    of_windows = [np.array([len(one) for one in window]) for window in ids]
+    lengths = np.concatenate(of_windows)
     padded = sum(
         len(chosen) * window[chosen].max()
-        for window in windows_of(lengths, runtime.window)
+        for window in of_windows
         for chosen in runtime.batches(window.tolist())
     )
     work = operations(language, lengths) / len(texts)
@@ -296,9 +293,9 @@ def measure(
             took = median(gpu_alone(encoder, ids) for _ in range(options.rounds))
         print(f"\n- {tokens:,} tokens a batch: the GPU alone {len(texts) / took:,.0f} texts/s")
     for size in options.windows if first else []:
-        with setting(runtime, "window", size):
+        with setting(runtime, "window_characters", size):
             took = median(seconds(lambda: encoder.encode(texts)) for _ in range(options.rounds))
-        print(f"\n- windows of {size:,} texts: {len(texts) / took:,.0f} texts/s")
+        print(f"\n- windows of {size:,} characters: {len(texts) / took:,.0f} texts/s")
     if options.kernels:
         print("\n| kernel | matrix product | of the wall time |\n|---|---|---|")
         for name, share in kernels.most_common(options.kernels):
@@ -312,8 +309,8 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--languages", nargs="+", default=["en", "fi"])
-    parser.add_argument("--sentences", type=int, default=200_000)
-    parser.add_argument("--passages", type=int, default=40_000)
+    parser.add_argument("--sentences", type=int, default=200_000, help="0: none")
+    parser.add_argument("--passages", type=int, default=40_000, help="0: none")
     parser.add_argument(
         "--theirs",
         type=int,
@@ -340,7 +337,11 @@ def main() -> None:
         help="sizes of batches to try in the first language",
     )
     parser.add_argument(
-        "--windows", type=int, nargs="*", default=[], help="sizes of windows to try in the first language"
+        "--windows",
+        type=int,
+        nargs="*",
+        default=[],
+        help="characters of a window to try in the first language",
     )
     parser.add_argument("--device", choices=["cuda", "cpu"], default="cuda", help="cpu: to try this script")
     options = parser.parse_args()
@@ -360,7 +361,8 @@ def main() -> None:
         ours: dict[str, Encode] = {"xsearch": encoder.encode}
         if options.float16:
             ours["xsearch float16"] = in_float16(encoder, options.device).encode
-        for kind, count in (("sentences", options.sentences), ("passages", options.passages)):
+        kinds = (("sentences", options.sentences), ("passages", options.passages))
+        for kind, count in (one for one in kinds if one[1]):
             measure(encoder, kind, texts_of(language, kind, count), ours, others, most, options)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
@@ -14,7 +15,8 @@ from hypothesis import strategies as st
 from tests.modules import tiny_module
 from xsearch.encoder import Encoder
 from xsearch.encoder.batching import batches
-from xsearch.encoder.runtime import CpuRuntime
+from xsearch.encoder.runtime import CpuRuntime, Runtime
+from xsearch.encoder.streaming import windows_of
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +45,21 @@ def test_more_texts_than_a_window_come_back_in_order(encoder: Encoder) -> None:
 
     for index in (0, 1, 2, CpuRuntime.window - 1, CpuRuntime.window, len(texts) - 1):
         assert np.allclose(vectors[index], encoder.encode([texts[index]])[0], atol=1e-5)
+
+
+def test_windows_are_of_so_many_texts_or_fewer_with_enough_characters() -> None:
+    class Small:
+        window, window_characters = 3, 10
+
+    texts = ["a", "b", "c", "d" * 10, "e" * 9, "f" * 9, "g", "h"]
+    runtime = cast(Runtime, Small)
+    assert [texts[part] for part in windows_of(texts, runtime)] == [
+        ["a", "b", "c"],
+        ["d" * 10],
+        ["e" * 9, "f" * 9],
+        ["g", "h"],
+    ]
+    assert not list(windows_of([], runtime))
 
 
 def test_equal_texts_get_equal_vectors(encoder: Encoder) -> None:

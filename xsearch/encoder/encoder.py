@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from xsearch.encoder.devices import check_device, has_cuda
 from xsearch.encoder.installed import find_module
 from xsearch.encoder.runtime import Runtime, available_cores
-from xsearch.encoder.streaming import Encoding, begin, encode_now, encode_windows
+from xsearch.encoder.streaming import Encoding, begin, encode_now, encode_windows, windows_of
 from xsearch.encoder.tokenisation import Tokeniser
 from xsearch.errors import ModuleError
 
@@ -101,12 +101,11 @@ class Encoder:
         if len(texts) < _MANY:
             return encode_now(texts, tokeniser, runtime, self.dimension)
         vectors = np.empty((len(texts), self.dimension), dtype=np.float32)
-        starts = range(0, len(texts), runtime.window)
-        windows = (texts[start : start + runtime.window] for start in starts)
-        for start, part in zip(
-            starts, encode_windows(windows, self._tokens_for(runtime), runtime, self.dimension), strict=True
-        ):
+        windows = (texts[window] for window in windows_of(texts, runtime))
+        start = 0
+        for part in encode_windows(windows, self._tokens_for(runtime), runtime, self.dimension):
             vectors[start : start + len(part)] = part
+            start += len(part)
         return vectors
 
     def encode_batches(

@@ -17,11 +17,13 @@ from xsearch.encoder.module import EmbeddingTable
 class Runtime(Protocol):
     """What runs a space of a module on a device. Thread-safe.
 
-    `window` is how many texts are tokenised and sorted by length together, `workers` how many batches it is
-    worth running at a time; `outruns_a_tokeniser` is whether it waits for texts that one process tokenises.
+    `window` is how many texts are tokenised and sorted by length together at most, `window_characters` how many
+    characters of text are enough for that; `workers` is how many batches it is worth running at a time, and
+    `outruns_a_tokeniser` whether it waits for texts that one process tokenises.
     """
 
     window: int
+    window_characters: int
     workers: int
     outruns_a_tokeniser: bool
 
@@ -66,6 +68,7 @@ class CpuRuntime:
     """ONNX Runtime on the CPU: `threads` batches at a time, one thread each."""
 
     window = 2048
+    window_characters = 4_000_000
     outruns_a_tokeniser = False
 
     def __init__(self, session: OnnxSession, table: EmbeddingTable, threads: int | None) -> None:

@@ -34,6 +34,7 @@ class TorchRuntime:
     """
 
     window = 32_768
+    window_characters = 4_000_000  # some 15 batches: while they are computed, the next window's are tokenised
     workers = 2  # while one batch is computed, the other is padded, sent and fetched
     outruns_a_tokeniser = True
 
