@@ -27,10 +27,10 @@ class Column:
 
 
 def table(columns: Sequence[Column], rows: Iterable[Sequence[str]], *, lines: int = 4) -> str:
-    """Rows under a header; the last column takes the width that is left and wraps into at most ``lines``.
+    """Rows under a header; the last column takes the width that is left.
 
-    Each cell of the last column may hold several paragraphs, parted by line breaks; everything else is
-    made printable. Widths are those of a terminal: East Asian characters take two places.
+    Each cell of the last column may hold several paragraphs, parted by line breaks, each of which wraps into at most
+    ``lines``; everything else is made printable. Widths are those of a terminal: East Asian characters take two places.
     """
     rows = list(rows)
     cells = [[_cut(printable(cell)) for cell in row[:-1]] for row in rows]
