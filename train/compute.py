@@ -12,8 +12,8 @@ import torch
 from xsearch.encoder.devices import avoid_cudnn_attention
 from xsearch.errors import DeviceError
 
-WORTH_COMPILING = 1_000_000
-"""Sentence-steps. Compiling takes minutes, 300,000 sentence-steps of our encoders take two on an H200 without it."""
+WORTH_COMPILING = 3_000_000
+"""Sentence-steps. Compiling takes minutes, a million sentence-steps of our encoders take five on an H200 without it."""
 
 
 @dataclass(frozen=True)

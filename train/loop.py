@@ -24,6 +24,7 @@ from train.student import Student
 from train.tensors import write_tensors
 from xsearch.errors import XsearchError
 
+CHECKPOINT = ".checkpoint.safetensors"
 CHECKPOINT_SECONDS = 120.0
 COLLAPSED = 0.95
 """Mean cosine between the sentences of a batch at which they cannot be told apart any more."""
@@ -62,6 +63,8 @@ class Step:
 def train(step: Step, student: Student, folder: Path, log: Log) -> None:
     """Train over all batches, resuming from the step's checkpoint where there is one.
 
+    The last checkpoint, after all batches, stays until the step's result is kept (`remove_checkpoints`).
+
     Raises:
         XsearchError: the loss is not finite, or all sentences of a batch get the same vector.
     """
@@ -71,7 +74,7 @@ def train(step: Step, student: Student, folder: Path, log: Log) -> None:
         weight_decay=0.0,
         fused=True,
     )
-    checkpoint = _Checkpoint(folder / f"{step.name}.checkpoint.safetensors", step, student, optimiser)
+    checkpoint = _Checkpoint(folder / f"{step.name}{CHECKPOINT}", step, student, optimiser)
     first = checkpoint.resume()
     if first:
         log.write("resume", step=step.name, batch=first)
@@ -106,8 +109,8 @@ def train(step: Step, student: Student, folder: Path, log: Log) -> None:
                 sentences_per_second=seen / took,
                 minutes_left=(total - number - 1) * took / (number - first + 1) / 60,
             )
-        checkpoint.keep(number + 1)
-    checkpoint.remove()
+        if number + 1 == total or checkpoint.is_due():
+            checkpoint.write(number + 1)
 
 
 def mean_cosine(vectors: torch.Tensor) -> float:
@@ -136,6 +139,12 @@ def _refuse_collapse(step: Step, vectors: torch.Tensor | None) -> None:
         )
 
 
+def remove_checkpoints(folder: Path, step: str) -> None:
+    """Remove the checkpoints of a step and of the trainings that it consists of."""
+    for path in folder.glob(f"{step}*{CHECKPOINT}"):
+        path.unlink()
+
+
 class _Checkpoint:
     """The state of a step between two batches, on disk: parameters, optimiser and the number of batches done."""
 
@@ -149,10 +158,12 @@ class _Checkpoint:
         self._parameters.update((f"beside.{number}", p) for number, p in enumerate(beside))
         self._saved = time.time()
 
-    def keep(self, batch: int) -> None:
-        """Write the state after `batch` batches, if the last time was long enough ago."""
-        if time.time() - self._saved <= CHECKPOINT_SECONDS:
-            return
+    def is_due(self) -> bool:
+        """Whether the last time was long enough ago."""
+        return time.time() - self._saved > CHECKPOINT_SECONDS
+
+    def write(self, batch: int) -> None:
+        """Write the state after `batch` batches."""
         tensors = {name: p.detach().contiguous() for name, p in self._parameters.items()}
         # Parameters without a gradient so far have no state, so the states carry the numbers of their parameters.
         for index, state in self._optimiser.state_dict()["state"].items():
@@ -186,6 +197,3 @@ class _Checkpoint:
         groups = self._optimiser.state_dict()["param_groups"]
         self._optimiser.load_state_dict({"state": state, "param_groups": groups})
         return int(notes["batch"])
-
-    def remove(self) -> None:
-        self._path.unlink(missing_ok=True)

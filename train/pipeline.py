@@ -31,6 +31,7 @@ from train.initialisation import Table, focus_table, translated_table
 from train.keys import settings_key, text_key
 from train.language_adaptation import adapt_to_language
 from train.log import Log
+from train.loop import remove_checkpoints
 from train.measure import dev_scores
 from train.reading import Pair
 from train.recipe import STAGES, Recipe
@@ -137,6 +138,7 @@ class Pipeline:
         self.minutes[name] = round((time.time() - started) / 60, 1)
         self._measure(run, name, spaces)
         self._keep(name, key, run.student)
+        remove_checkpoints(self.folder, name)
 
     def _vocabulary(self, key: str) -> tuple[Tokenizer, Table]:
         """The tokenizer and the first embedding table."""
@@ -212,7 +214,7 @@ class Pipeline:
         """A checkpoint belongs to one key; left by another recipe or data set, it must not be resumed."""
         owner = self.folder / f"{stage}.key"
         if not owner.is_file() or owner.read_text(encoding="utf-8") != key:
-            (self.folder / f"{stage}.checkpoint.safetensors").unlink(missing_ok=True)
+            remove_checkpoints(self.folder, stage)
             owner.write_text(key, encoding="utf-8")
 
     def _data_key(self) -> str:

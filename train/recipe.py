@@ -106,6 +106,8 @@ class SentenceEncoding:
     # Of what the step changes; the rest stays as it was before (weight interpolation). Without scored pairs the whole
     # way costs relatedness (`train.sentence_encoding` says how much).
     kept: float = 0.75
+    # Trainings of so many sentences each, in other orders from one beginning, whose weights are averaged (model soup).
+    members: int = 1
 
 
 @dataclass(frozen=True)
@@ -164,8 +166,9 @@ class Recipe:
     @property
     def sentences(self) -> int:
         """Sentence-steps of all steps."""
-        steps = (self.language_adaptation, self.sentence_encoding, self.cross_lingual_alignment)
-        return sum(step.sentences for step in steps)
+        encoding = self.sentence_encoding
+        others = self.language_adaptation.sentences + self.cross_lingual_alignment.sentences
+        return encoding.sentences * encoding.members + others
 
     def to_json(self) -> dict[str, Any]:
         """The settings as plain data, for logs and model cards."""
@@ -239,7 +242,7 @@ _BOUNDS: dict[str, tuple[float, float]] = {
     "rate": (0, 1), "mask": (0.01, 0.9), "scale": (0.1, 1000), "paraphrase_share": (0, 1), "scored_share": (0, 1),
     "cosine_weight": (0, 1000), "bank": (0, 10**6), "max_characters": (1, 10**6),
     "source_cap": (1e-6, 1), "joined": (0, 10), "piece_dropout": (0, 0.9), "relatives_share": (0, 0.99),
-    "smoothing": (0, 1e6), "kept": (0, 1),
+    "smoothing": (0, 1e6), "kept": (0, 1), "members": (1, 100),
 }  # fmt: skip
 
 T = TypeVar("T")

@@ -5,9 +5,12 @@ by rank on its scored pairs (`objectives.ranked`), and guided by the English enc
 (`objectives.guided`), since most languages have few native paraphrases. Where there are no scored pairs this lowers
 relatedness, most of which comes back when a part of the way is gone back (`kept`; WiSE-FT, Wortsman et al. 2022): on
 Kazakh, 20,000 sentence-steps took it from 75.5 to 69.1, with 0.7 kept of LoRA and 0.75 of the table it is 72.5, and of
-the sentences of a source left out 68.5 and 72.1 % are found, against 69.4 and 73.0. Step 4 freezes all of that and
-trains the adapter alone against the frozen English vectors: contrastively on cross-lingual paraphrases, and on
-translations by cosine with the same guidance.
+the sentences of a source left out 68.5 and 72.1 % are found, against 69.4 and 73.0. Several trainings in other orders,
+`members`, can be averaged (model soup; Wortsman et al. 2022): of three with 200,000 to 350,000 sentences each, in
+fourteen languages, the mean finds .14 points more of the short dev translations than one does on average, and agrees
+.20 better with the scores of STSb (nine languages); one of 900,000 in place of three of 300,000 gave Dutch and
+Portuguese 82.4 and 84.0 there, not 83.5 and 84.3. Step 4 freezes all of that and trains the adapter alone against the
+frozen English vectors: contrastively on cross-lingual paraphrases, and on translations by cosine with that guidance.
 """
 
 from __future__ import annotations
@@ -22,6 +25,7 @@ from numpy.typing import NDArray
 from train.batches import Batch, Examples, Kind, lay_out, rows_of, with_joined
 from train.data import cross_lingual_paraphrases
 from train.loop import COLLAPSED, Group, Step, batches_key, mean_cosine, train
+from train.measure import dev_scores
 from train.objectives import contrastive, distance, guided, ranked
 from train.reading import Pair
 from train.recipe import CrossLingualAlignment, SentenceEncoding
@@ -36,6 +40,8 @@ Guidance = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
 """Student vectors (b, d), the teacher's of their translations (b, d) and a bank of others (m, d) -> loss."""
 
 
+_NEXT_MEMBER = 1_000
+"""From the seed of one member to that of the next: further than that of the next step."""
 _ALIKE = 0.8
 _NO_SENTENCE_ENCODER = (
     "the base gives all English sentences nearly the same vector, so next to nothing can be learnt from it; is it a "
@@ -59,9 +65,16 @@ def encode_sentences(run: Run) -> None:
     """Step 3, in place: table and LoRA, native space; the table is rounded, since nothing after this trains it."""
     settings, student = run.recipe.sentence_encoding, run.student
     if settings.sentences:
-        before = student.body_state()
-        learn(run, "sentence_encoding", body_groups(run), [sentence_lesson(run)])
-        student.return_towards(before, settings.kept)
+        before, start = student.body_state(), student.parameters_now()
+        found = []
+        for member in range(settings.members):
+            student.restore(start)
+            name = f"sentence_encoding.{member}" if member else "sentence_encoding"
+            learn(run, name, body_groups(run), [sentence_lesson(run, member=member)])
+            found.append(student.body_state())
+            if settings.members > 1:
+                run.log.write("dev", stage=name, **dev_scores(run, "native"))
+        student.take_mean(found, before, settings.kept)
     student.round_table()
 
 
@@ -86,10 +99,10 @@ def body_groups(run: Run) -> list[Group]:
     return [*groups, Group(student.body_updates(), settings.lora_rate)]
 
 
-def sentence_lesson(run: Run, guidance: Guidance | None = None) -> Lesson:
+def sentence_lesson(run: Run, guidance: Guidance | None = None, *, member: int = 0) -> Lesson:
     """Step 3's: paraphrases (a, b) and scored pairs in the language, and translations by `guidance`.
 
-    Without one, guidance is the step's own, by English.
+    Without one, guidance is the step's own, by English. Each `member` sees them in an order of its own.
     """
     settings, student = run.recipe.sentence_encoding, run.student
     graded = run.data.graded
@@ -118,7 +131,7 @@ def sentence_lesson(run: Run, guidance: Guidance | None = None) -> Lesson:
             "scored": _Beside(scored, settings.scored_share, lambda _: scored_loss),
         },
         guidance or english_guidance(settings),
-        run.recipe.seed,
+        run.recipe.seed + _NEXT_MEMBER * member,
     )
 
 

@@ -161,20 +161,31 @@ class Student(nn.Module):
                 vectors[batch] = self.encode_ids(*padded([sequences[i] for i in batch])).cpu().numpy()
         return vectors if self.whitening is None else whitened(vectors, self.whitening)
 
+    def restore(self, parameters: list[torch.Tensor]) -> None:
+        """Take the table and `body_updates` as they were copied before (`parameters_now`), in place."""
+        with torch.no_grad():
+            for parameter, value in zip((self.table, *self.body_updates()), parameters, strict=True):
+                parameter.copy_(value)
+
+    def parameters_now(self) -> list[torch.Tensor]:
+        """Copies of the parameters that steps 2 and 3 train: the table and `body_updates`."""
+        return [parameter.detach().clone() for parameter in (self.table, *self.body_updates())]
+
     def body_state(self) -> list[torch.Tensor]:
-        """What steps 2 and 3 train, as it is now: the table, and each weight that LoRA updates or the whole body."""
+        """The weights that these parameters make: the table, and each weight that LoRA updates or the whole body."""
         return [weight.detach().clone() for weight in (self.table, *self._body_weights())]
 
-    def return_towards(self, before: list[torch.Tensor], kept: float) -> None:
-        """Keep this share of the way from a state `before` (`body_state`), in place.
+    def take_mean(self, states: list[list[torch.Tensor]], before: list[torch.Tensor], kept: float) -> None:
+        """Be where the `states` lie on average, or this share of the way to there from the state `before`, in place.
 
-        The LoRA updates of a mixture are those of its nearest weights of their rank, which lose nothing where LoRA
-        began at zero.
+        Each is a `body_state`. The LoRA updates of a mixture are those of its nearest weights of their rank, which lose
+        nothing where LoRA began at zero and there is one state.
         """
-        if kept == 1:
+        if len(states) == kept == 1:
             return
         with torch.no_grad():
-            mixed = [torch.lerp(a, b, kept) for a, b in zip(before, self.body_state(), strict=True)]
+            means = (torch.stack(of_states).mean(dim=0) for of_states in zip(*states, strict=True))
+            mixed = [torch.lerp(a, b, kept) for a, b in zip(before, means, strict=True)]
             self.table.copy_(mixed[0])
             if self.lora.rank:
                 for linear, update in zip(self.low_rank.values(), mixed[1:], strict=True):

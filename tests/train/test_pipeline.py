@@ -18,7 +18,7 @@ from safetensors.torch import load_file
 
 from tests.train import toy
 from tests.train.conftest import RECIPE, changed
-from train import loop
+from train import loop, sentence_encoding
 from train.__main__ import main
 from train.export import export_module
 from train.measure import bitext_accuracy
@@ -118,6 +118,33 @@ def test_a_step_that_was_cut_off_ends_as_if_it_had_not_been(
 
     assert '"event": "resume"' in (tmp_path / "run" / "log.jsonl").read_text()
     assert_same(parameters(again), parameters(trained[1]))
+
+
+def test_members_are_averaged_and_one_that_was_cut_off_goes_on(toy_data, base, tmp_path, monkeypatch):
+    encoding = dataclasses.replace(RECIPE.sentence_encoding, members=2)
+    recipe = dataclasses.replace(RECIPE, sentence_encoding=encoding)
+    names, real = [], loop.train
+
+    def cut_off_in_the_second(step, student, folder, log):
+        names.append(step.name)
+        if step.name == "sentence_encoding.1":
+            raise KeyboardInterrupt
+        real(step, student, folder, log)
+
+    monkeypatch.setattr(sentence_encoding, "train", cut_off_in_the_second)
+    with pytest.raises(KeyboardInterrupt):
+        Pipeline(toy_data, recipe, base, tmp_path / "run", tmp_path / "cache").run("sentence_encoding")
+    monkeypatch.setattr(sentence_encoding, "train", real)
+    again = Pipeline(toy_data, recipe, base, tmp_path / "run", tmp_path / "cache").run("sentence_encoding")
+    alone = Pipeline(toy_data, recipe, base, tmp_path / "alone", tmp_path / "cache").run("sentence_encoding")
+    single = Pipeline(toy_data, RECIPE, base, tmp_path / "one", tmp_path / "cache").run("sentence_encoding")
+
+    assert names == ["sentence_encoding", "sentence_encoding.1"]
+    log = (tmp_path / "run" / "log.jsonl").read_text()
+    assert '"event": "resume", "step": "sentence_encoding"' in log, "the first is not trained again"
+    assert_same(parameters(again), parameters(alone))
+    assert not torch.equal(again.student.table, single.student.table)
+    assert not list((tmp_path / "run").glob("*.checkpoint.safetensors"))
 
 
 def test_a_killed_training_goes_on_with_the_same_command(tmp_path, recipe, modules, data_folder):

@@ -61,15 +61,31 @@ def test_a_part_of_the_way_back_to_a_state(any_base, rank):
     student = new_student(any_base, rank)
     before = student.body_state()
     after = shaken(student).body_state()
-    student.return_towards(before, 1)
+    student.take_mean([student.body_state()], before, 1)
     for weight, wanted in zip(student.body_state(), after, strict=True):
         torch.testing.assert_close(weight, wanted, rtol=0, atol=0)
-    student.return_towards(before, 0.75)
+    student.take_mean([student.body_state()], before, 0.75)
     for weight, start, end in zip(student.body_state(), before, after, strict=True):
         torch.testing.assert_close(weight, start + 0.75 * (end - start), rtol=1e-4, atol=1e-5)
-    student.return_towards(before, 0)
+    student.take_mean([student.body_state()], before, 0)
     for weight, wanted in zip(student.body_state(), before, strict=True):
         torch.testing.assert_close(weight, wanted, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("rank", [0, 4])
+def test_the_mean_of_two_states_and_the_way_back_to_the_parameters_before(any_base, rank):
+    student = new_student(any_base, rank)
+    before, parameters = student.body_state(), student.parameters_now()
+    states = [shaken(student).body_state() for _ in range(2)]
+    student.take_mean(states, before, 0.5)
+    table, *updates = student.body_state()
+    torch.testing.assert_close(table, before[0] + 0.5 * ((states[0][0] + states[1][0]) / 2 - before[0]))
+    if not rank:
+        for weight, start, one, two in zip(updates, before[1:], states[0][1:], states[1][1:], strict=True):
+            torch.testing.assert_close(weight, start + 0.5 * ((one + two) / 2 - start))
+    student.restore(parameters)
+    for parameter, wanted in zip(student.parameters_now(), parameters, strict=True):
+        assert torch.equal(parameter, wanted)
 
 
 def test_a_weakened_adapter_adds_less_and_one_of_which_nothing_is_kept_adds_nothing(any_base):
