@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -217,6 +218,23 @@ def load_recipe(language: str, recipe: str | Path | None = None) -> Recipe:
     if not isinstance(extended, str) or Path(extended).name != extended or not below.is_file():
         raise XsearchError(f"{path}: extends is {extended!r}, expected the name of a shipped recipe")
     return _fill(_fill(Recipe(), _read(below), str(below)), data, str(path))
+
+
+def stated_recipe(plain: Mapping[str, Any]) -> Recipe:
+    """The recipe that a module states (`Recipe.to_json`): settings that are no more are passed over, new ones default.
+
+    Raises:
+        XsearchError: a value of the wrong type or out of bounds.
+    """
+    return _fill(Recipe(), _known(plain, Recipe()), "the module's recipe")
+
+
+def _known(plain: Mapping[str, Any], defaults: Any) -> dict[str, Any]:
+    known = ((key, value, getattr(defaults, key)) for key, value in plain.items() if hasattr(defaults, key))
+    return {
+        key: _known(value, default) if dataclasses.is_dataclass(default) else value
+        for key, value, default in known
+    }
 
 
 def _read(path: Path) -> dict[str, Any]:

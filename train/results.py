@@ -16,7 +16,7 @@ from train.ablation import ROWS, VARIANTS
 from train.baselines import VARIANTS as MONOLITHIC
 from train.comparison import MODULAR, comparison_tables, score_cell
 from train.data import SCORED_SETS
-from train.recipe import RECIPES, STAGES, load_recipe
+from train.recipe import RECIPES, STAGES, Recipe, load_recipe, stated_recipe
 from xsearch.encoder import Module, load_module
 from xsearch.errors import XsearchError
 from xsearch.evaluation import Results, Score, read_results
@@ -171,28 +171,27 @@ def _training(modules: dict[str, Module]) -> str:
     rows = []
     for language, module in modules.items():
         made = module.config.provenance
-        steps = sum(made["recipe"][stage]["sentences"] for stage in STAGES[1:])
+        recipe = stated_recipe(made["recipe"])
         rows.append(
             [
                 language,
                 str(sum(made["translations"].values())),
                 str(sum(made["paraphrases"].values())),
                 str(made["monolingual_texts"]),
-                str(steps),
+                str(recipe.sentences),
                 f"{sum(made['minutes'].values()):.0f}",
                 f"{sum(file.stat().st_size for file in module.path.iterdir()) / 2**20:.1f}",
                 f"{made['date']}, {made['machine']}",
-                _command(language, made["recipe"]),
+                _command(language, recipe),
             ]
         )
     return markdown_table(header, rows)
 
 
-def _command(language: str, recipe: object) -> str:
+def _command(language: str, recipe: Recipe) -> str:
     """How the module was trained, if a shipped recipe has its settings."""
-    plain = json.loads(json.dumps(recipe))
     for name in (None, *sorted(path.stem for path in RECIPES.glob("*.toml"))):
-        if json.loads(json.dumps(load_recipe(language, name).to_json())) == plain:
+        if load_recipe(language, name) == recipe:
             return f"`python -m train {language} --data DATA{f' --recipe {name}' if name else ''}`"
     return "settings on the module's card"
 

@@ -1,6 +1,9 @@
+import dataclasses
+import json
+
 import pytest
 
-from train.recipe import RECIPES, STAGES, Recipe, load_recipe
+from train.recipe import RECIPES, STAGES, Recipe, load_recipe, stated_recipe
 from xsearch.errors import XsearchError
 
 
@@ -88,3 +91,17 @@ def test_a_recipe_that_extends_another_says_only_what_it_changes(tmp_path):
 def test_only_a_shipped_recipe_can_be_extended(tmp_path, name):
     with pytest.raises(XsearchError, match="expected the name of a shipped recipe"):
         load_recipe("fi", written(tmp_path, f"extends = {name}"))
+
+
+def test_a_modules_recipe_is_read_with_settings_that_came_and_went_since():
+    recipe = load_recipe("kk")
+    plain = json.loads(json.dumps(recipe.to_json()))
+    assert stated_recipe(plain) == recipe
+    plain["english"] = {"sentences": 5}
+    del plain["sentence_encoding"]["members"]
+    single = dataclasses.replace(recipe.sentence_encoding, members=1)
+    assert stated_recipe(plain) == dataclasses.replace(recipe, sentence_encoding=single)
+
+
+def test_the_sentences_of_a_recipe_are_those_of_all_members():
+    assert load_recipe("kk").sentences == 3 * 200_000 + 6_000
