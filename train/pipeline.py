@@ -130,14 +130,13 @@ class Pipeline:
         self, name: str, key: str, run: Run, train: Callable[[], None], spaces: tuple[str, ...]
     ) -> None:
         """Take the step's result from the folder, or train, measure in `spaces` and keep it."""
-        if self._restore(name, key, run, spaces):
-            return
-        started = time.time()
-        self._discard_foreign_checkpoint(name, key)
-        train()
-        self.minutes[name] = round((time.time() - started) / 60, 1)
-        self._measure(run, name, spaces)
-        self._keep(name, key, run.student)
+        if not self._restore(name, key, run, spaces):
+            started = time.time()
+            self._discard_foreign_checkpoint(name, key)
+            train()
+            self.minutes[name] = round((time.time() - started) / 60, 1)
+            self._measure(run, name, spaces)
+            self._keep(name, key, run.student)
         remove_checkpoints(self.folder, name)
 
     def _vocabulary(self, key: str) -> tuple[Tokenizer, Table]:
