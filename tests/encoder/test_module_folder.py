@@ -44,6 +44,11 @@ def edit(folder: Path, **changes: Any) -> None:
         ({"pooling": "__import__"}, "pooling"),
         ({"content_hash": "abc"}, "content_hash"),
         ({"whitening": 1}, "whitening"),
+        ({"architecture__layer_norm_eps": 10**400}, "layer_norm_eps"),
+        ({"scores": {"dev": 10**400}}, "scores"),
+        ({"provenance": json.loads("[" * 50 + "]" * 50)}, "provenance"),
+        ({"provenance": {"deep": json.loads("[" * 50 + "]" * 50)}}, "provenance"),
+        ({"prefix": "\ud800"}, "prefix"),
     ],
 )
 def test_a_configuration_out_of_bounds_is_refused_by_field(

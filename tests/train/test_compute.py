@@ -20,7 +20,7 @@ def test_a_gpu_that_is_not_there_is_refused():
         compute.choose("cuda")
 
 
-@pytest.mark.parametrize(("sentences", "compiled"), [(300_000, False), (1_500_000, True)])
+@pytest.mark.parametrize(("sentences", "compiled"), [(300_000, False), (5_000_000, True)])
 def test_a_gpu_compiles_what_trains_for_long_and_plans_no_attention(monkeypatch, sentences, compiled):
     cudnn = []
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)

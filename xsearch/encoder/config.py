@@ -6,8 +6,8 @@ and nothing in the file is ever used as a path except the name of the base modul
 
 from __future__ import annotations
 
-import math
 import re
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -23,6 +23,8 @@ LORA_TARGETS = ("query", "key", "value", "attention_output", "ffn_in", "ffn_out"
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 _MODULE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _HASH = re.compile(r"[0-9a-f]{64}")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_DEEPEST = 8
 
 
 @dataclass(frozen=True)
@@ -172,6 +174,14 @@ def is_content_hash(value: object) -> bool:
     return isinstance(value, str) and _HASH.fullmatch(value) is not None
 
 
+def _is_plain(value: object, deepest: int) -> bool:
+    """Whether parsed JSON can be shown: not too deep, and no number beyond a float's."""
+    if isinstance(value, dict | list):
+        inner = value.values() if isinstance(value, dict) else value
+        return deepest > 0 and all(_is_plain(item, deepest - 1) for item in inner)
+    return not isinstance(value, int | float) or abs(value) <= sys.float_info.max
+
+
 def _architecture(fields: _Fields | None, where: str) -> Architecture:
     if fields is None:
         raise ModuleError(f"{where}: 'architecture' is null; expected an object with the sizes of the body")
@@ -249,8 +259,8 @@ class _Fields:
 
     def mapping(self, key: str) -> Mapping[str, Any]:
         value = self._data.get(key, {})
-        if not isinstance(value, dict):
-            raise self._wrong(key, "an object")
+        if not isinstance(value, dict) or not _is_plain(value, _DEEPEST):
+            raise self._wrong(key, f"an object of finite numbers and texts, at most {_DEEPEST} levels deep")
         return value
 
     def truth(self, key: str) -> bool:
@@ -262,8 +272,8 @@ class _Fields:
 
     def text(self, key: str, pattern: re.Pattern[str] | None = None) -> str:
         value = self._get(key)
-        if not isinstance(value, str) or len(value) > 1000:
-            raise self._wrong(key, "a text of at most 1000 characters")
+        if not isinstance(value, str) or len(value) > 1000 or _SURROGATE.search(value):
+            raise self._wrong(key, "a text of at most 1000 characters, no surrogates among them")
         if pattern is not None and pattern.fullmatch(value) is None:
             raise self._wrong(key, f"a text of the form {pattern.pattern}")
         return value
@@ -289,8 +299,6 @@ class _Fields:
 
     def number(self, key: str, low: float, high: float) -> float:
         value = self._get(key)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-            raise self._wrong(key, "a finite number")
-        if not low <= value <= high:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
             raise self._wrong(key, f"a number from {low} to {high}")
         return float(value)

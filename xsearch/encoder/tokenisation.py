@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import math
 import re
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,7 +25,12 @@ _logger = logging.getLogger(__name__)
 _SURROGATE = re.compile("[\ud800-\udfff]")
 # No tokenizer takes this many characters for a token on average, so a longer text is cut before it is tokenised:
 # a book of a million words costs no more than its first pages.
-_CHARACTERS_A_TOKEN = 64
+_CHARACTERS_A_TOKEN = 16
+# WordPiece needs time with the cube of a word's length: a thousand letters take 0.3 s, these some milliseconds. What is
+# longer is an unknown word.
+_LONGEST_WORD = 200
+# How many times as long the replacements of a normalizer may make a text: those of a stranger could fill the memory.
+_MOST_GROWTH = 4096
 
 
 @dataclass(frozen=True)
@@ -43,7 +53,7 @@ class Tokeniser:
         self._prefix = module.config.prefix
         self._language = module.config.language
         self._vocabulary = module.config.architecture.vocab_size
-        self._source = module.path
+        self._where = module.path / "tokenizer.json"
         self._tokenizer = self._load(module)
         self.truncated = False
         self._lock = threading.Lock()
@@ -59,7 +69,7 @@ class Tokeniser:
 
         Raises:
             TypeError: an item is not a text; the message has its index.
-            ModuleError: the tokenizer yields an id outside the embedding table.
+            ModuleError: the tokenizer fails, or yields an id outside the embedding table.
         """
         return unpacked(*self.packed(texts))
 
@@ -67,8 +77,8 @@ class Tokeniser:
         """The same in one piece: ids (tokens,) of all texts, one after the other, and how many each has (n,)."""
         encodings = self._encode(texts, spans=False)
         lengths = np.array([len(encoding) for encoding in encodings], dtype=np.int64)
-        ids = chain.from_iterable(encoding.ids for encoding in encodings)
-        return np.fromiter(ids, dtype=np.int32, count=int(lengths.sum())), lengths
+        chained = chain.from_iterable(encoding.ids for encoding in encodings)
+        return self._checked(np.fromiter(chained, dtype=np.int64, count=int(lengths.sum()))), lengths
 
     def windows(self, windows: Iterable[Sequence[str]]) -> Iterator[list[NDArray[np.int32]]]:
         """The token ids of every window of texts in turn, each taken when the last is done with."""
@@ -79,14 +89,14 @@ class Tokeniser:
         encoding = self._encode([text], spans=True)[0]
         spans = np.array(encoding.offsets, dtype=np.int64).reshape(-1, 2) - len(self._prefix)
         special = np.array(encoding.special_tokens_mask, dtype=bool) | (spans[:, 1] <= 0)
-        return Tokens(np.array(encoding.ids, dtype=np.int32), np.clip(spans, 0, None), special)
+        return Tokens(self._checked(np.array(encoding.ids)), np.clip(spans, 0, None), special)
 
     def _encode(self, texts: Sequence[str], *, spans: bool) -> list[Any]:
         check_sequence(texts)
         prepared = [self._prefix + self._readable(text, index) for index, text in enumerate(texts)]
         limit = self._max_length * _CHARACTERS_A_TOKEN
         cut = [text if len(text) <= limit else text[:limit] for text in prepared]
-        run = self._tokenizer.encode_batch if spans else self._tokenizer.encode_batch_fast
+        run = partial(self._run, self._tokenizer.encode_batch if spans else self._tokenizer.encode_batch_fast)
         encodings = run(cut)
         for index, encoding in enumerate(encodings):
             if len(encoding) < self._max_length:
@@ -95,6 +105,28 @@ class Tokeniser:
             elif not self.truncated and (encoding.overflowing or len(cut[index]) < len(prepared[index])):
                 self.say_truncated()
         return list(encodings)
+
+    def _checked(self, ids: NDArray[np.int64]) -> NDArray[np.int32]:
+        if len(ids) and (largest := int(ids.max())) >= self._vocabulary:
+            raise ModuleError(
+                f"{self._where}: token {largest}, but the embedding table has {self._vocabulary} rows; export the "
+                "module again"
+            )
+        return ids.astype(np.int32)
+
+    def _run(self, encode: Callable[[list[str]], list[Any]], texts: list[str]) -> list[Any]:
+        with self._blamed("fails on a text"):
+            return encode(texts)
+
+    @contextmanager
+    def _blamed(self, what: str) -> Iterator[None]:
+        """The library raises bare Exception, and its panics derive from BaseException."""
+        try:
+            yield
+        except (ModuleError, KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:
+            raise ModuleError(f"{self._where}: {what} ({error}); export the module again") from error
 
     def _readable(self, text: object, index: int) -> str:
         if not isinstance(text, str):
@@ -116,20 +148,13 @@ class Tokeniser:
     def _load(self, module: Module) -> Any:
         from tokenizers import Tokenizer
 
-        where = self._source / "tokenizer.json"
-        try:
+        where = self._where
+        with self._blamed("not a valid tokenizer"):
             tokenizer = Tokenizer.from_buffer(module.tokenizer_json())
             tokenizer.no_padding()
             tokenizer.enable_truncation(self._max_length)
+            _bound(tokenizer, where)
             sample = tokenizer.encode("")
-        except ModuleError:
-            raise
-        except (
-            BaseException
-        ) as error:  # the library raises bare Exception, and panics derive from BaseException
-            if isinstance(error, KeyboardInterrupt | SystemExit):
-                raise
-            raise ModuleError(f"{where}: not a valid tokenizer ({error}); export the module again") from error
         if tokenizer.get_vocab_size() > self._vocabulary:
             raise ModuleError(
                 f"{where}: {tokenizer.get_vocab_size()} tokens, but the embedding table has {self._vocabulary} rows; "
@@ -140,7 +165,35 @@ class Tokeniser:
                 f"{where}: no special tokens are added, so an empty text has no tokens; export the module with "
                 "the tokenizer's post-processor"
             )
+        if len(sample.ids) >= self._max_length:
+            raise ModuleError(
+                f"{where}: {len(sample.ids)} special tokens leave no room for a text among {self._max_length} tokens; "
+                "export the module again"
+            )
         return tokenizer
+
+
+def _bound(tokenizer: Any, where: Path) -> None:
+    """Bound what a text can cost.
+
+    Raises:
+        ModuleError: the tokenizer's replacements could make a short text fill the memory.
+    """
+    if hasattr(tokenizer.model, "max_input_chars_per_word"):
+        tokenizer.model.max_input_chars_per_word = min(
+            tokenizer.model.max_input_chars_per_word, _LONGEST_WORD
+        )
+    settings = json.loads(tokenizer.normalizer.__getstate__()) if tokenizer.normalizer else {}
+    if (growth := _growth(settings)) > _MOST_GROWTH:
+        raise ModuleError(
+            f"{where}: its normalizer can make a text {growth:,} times as long, at most {_MOST_GROWTH:,} is expected; "
+            "do not use this module"
+        )
+
+
+def _growth(settings: dict[str, Any]) -> int:
+    inner = math.prod(map(_growth, settings.get("normalizers", [])))
+    return inner * max(1, len(settings.get("content", "")))
 
 
 def unpacked(ids: NDArray[np.int32], lengths: NDArray[np.int64]) -> list[NDArray[np.int32]]:

@@ -104,7 +104,12 @@ class _Process:
         paths = os.pathsep.join(path for path in sys.path if path)
         try:
             self._running = subprocess.Popen(  # noqa: S603
-                [sys.executable, "-c", f"from {__name__} import serve; serve()"],
+                [
+                    sys.executable,
+                    "-P",
+                    "-c",
+                    f"from {__name__} import serve; serve()",
+                ],  # no module of this folder
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 env={**os.environ, **alone, "PYTHONPATH": paths, "TOKENIZERS_PARALLELISM": "false"},
