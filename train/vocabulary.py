@@ -23,6 +23,7 @@ from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, pr
 
 from train.orthography import clitics, composition, folding
 from train.recipe import Vocabulary
+from xsearch.encoder.unknown_characters import INVISIBLE, bear_unknown_characters
 from xsearch.errors import XsearchError
 
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
@@ -74,6 +75,7 @@ def united(tokenizers: Sequence[Tokenizer]) -> Tokenizer:
 
 
 def _with_ends(tokenizer: Tokenizer) -> Tokenizer:
+    bear_unknown_characters(tokenizer)
     tokenizer.post_processor = processors.TemplateProcessing(
         single="[CLS] $A [SEP]",
         pair="[CLS] $A [SEP] $B [SEP]",
@@ -179,7 +181,7 @@ def normaliser(language: str, *, orthography: bool = True) -> normalizers.Normal
     # Curly apostrophes are typed straight as often as not, and Uzbek and Hausa spell letters with them.
     steps += [
         normalizers.Replace(Regex("[\u2018\u2019\u02bb\u02bc\u0060\u00b4]"), "'"),
-        normalizers.Replace(Regex("[\u200b\ufeff\u00ad]"), ""),
+        normalizers.Replace(Regex(INVISIBLE), ""),
         normalizers.Lowercase(),
         *folding(known),
         normalizers.Replace(Regex(r"\s+"), " "),

@@ -79,6 +79,7 @@ class Encoder:
         config = self._module.config
         self.path: Path = self._module.path
         self.content_hash: str = self._module.content_hash
+        self.shared_hash: str = config.base.content_hash if config.base else self.content_hash
         self.language: str = config.language
         self.dimension: int = config.dimension
         self.max_length: int = config.max_length

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xsearch.encoder.module import Module
+from xsearch.encoder.unknown_characters import bear_unknown_characters
 from xsearch.errors import ModuleError
 
 _logger = logging.getLogger(__name__)
@@ -151,6 +152,7 @@ class Tokeniser:
         where = self._where
         with self._blamed("not a valid tokenizer"):
             tokenizer = Tokenizer.from_buffer(module.tokenizer_json())
+            bear_unknown_characters(tokenizer)
             tokenizer.no_padding()
             tokenizer.enable_truncation(self._max_length)
             _bound(tokenizer, where)
