@@ -50,6 +50,17 @@ def test_only_what_both_measured_is_compared(data):
     assert table.splitlines()[0].startswith("| task | set | subset | space | n | plain | biased |")
 
 
+def test_a_run_on_several_forms_of_a_language_can_be_compared_with_itself(tmp_path):
+    for code, foreign in (("ara", "ar:house"), ("arz", "nothing")):
+        lines = [f"{foreign} {number}\n" for number in range(12)]
+        (tmp_path / f"tatoeba.{code}-eng.{code}").write_text("".join(lines))
+        (tmp_path / f"tatoeba.{code}-eng.eng").write_text(
+            "".join(f"house {number}\n" for number in range(12))
+        )
+    run = results(tmp_path, ConceptEncoder(("en", "ar")), "bitext")
+    assert [item.difference for item in compare(run, run)] == [0, 0]
+
+
 def test_runs_on_other_data_or_other_samples_are_refused(data):
     first = results(data, ConceptEncoder(), "bitext", limit=30)
     with pytest.raises(EvaluationError, match="different data"):

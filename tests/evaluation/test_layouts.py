@@ -64,6 +64,14 @@ def test_sts17_is_read_as_semeval_published_it(tmp_path):
     np.testing.assert_array_equal(pairs.gold, [5.0, 0.2])
 
 
+def test_sts17_leaves_out_the_track_that_judges_machine_translations(tmp_path):
+    for track in ("track4a", "track4b"):
+        put(tmp_path / f"STS.input.{track}.es-en.txt", f"Hola.\t{track}.\n")
+        put(tmp_path / f"STS.gs.{track}.es-en.txt", "5.0\n")
+    (candidate,) = find_similarity(tmp_path)
+    assert load(candidate).right == ("track4a.",)
+
+
 def test_sts17_scores_of_another_length_or_none_are_refused(tmp_path):
     put(tmp_path / "STS.input.track5.en-en.txt", "A.\tB.\nC.\tD.\n")
     (candidate,) = find_similarity(tmp_path)
@@ -118,6 +126,19 @@ def test_semrel_is_read_in_both_forms_and_keeps_dialects_apart(tmp_path, write_t
         load(sets["SemRel", "dev", "af"])
 
 
+def test_semrel_keeps_dialects_apart_in_tables_too(tmp_path, write_table):
+    for lang in ("ar", "ary"):
+        write_table(tmp_path / f"semrel_test_{lang}.parquet", [{"s1": lang, "s2": "y", "score": 0.25}])
+    assert [candidate.subset for candidate in find_relatedness(tmp_path)] == ["ar", "ary"]
+
+
+def test_semrel_without_its_scores_is_left_out_beside_the_file_that_has_them(tmp_path):
+    put(tmp_path / "mar_test.csv", 'PairID,Text\nMAR-1,"first\nsecond"\n')
+    put(tmp_path / "mar_test_with_labels.csv", 'PairID,Text,Score\nMAR-1,"first\nsecond",0.5\n')
+    (candidate,) = find_relatedness(tmp_path)
+    assert load(candidate).gold.tolist() == [0.5]
+
+
 def test_tatoeba_is_read_from_columns_and_from_laser_files(tmp_path, write_table):
     write_table(tmp_path / "tatoeba_en-fi.parquet", [{"en": "A cat.", "xx": "Kissa."}])
     put(tmp_path / "tatoeba.swh-eng.swh", "Paka.\nMbwa.\n")
@@ -126,6 +147,19 @@ def test_tatoeba_is_read_from_columns_and_from_laser_files(tmp_path, write_table
     assert set(sets) == {("Tatoeba", "test", "en-fi"), ("Tatoeba", "test", "en-sw")}
     swahili = load(sets["Tatoeba", "test", "en-sw"])
     assert (swahili.source, swahili.target) == (("A cat.", "A dog."), ("Paka.", "Mbwa."))
+
+
+def test_of_lasers_files_in_one_language_the_usual_form_is_measured(tmp_path):
+    for code in ("arq", "ara", "arz"):
+        put(tmp_path / f"tatoeba.{code}-eng.{code}", f"{code}\n")
+        put(tmp_path / f"tatoeba.{code}-eng.eng", f"English of {code}\n")
+    (candidate,) = find_bitext(tmp_path)
+    assert candidate.subset == "en-ar"
+    assert load(candidate).source == ("English of ara",)
+    assert load(candidate).target == ("ara",)
+    (tmp_path / "tatoeba.ara-eng.eng").unlink()
+    (candidate,) = find_bitext(tmp_path)
+    assert load(candidate).target == ("arz",)
 
 
 def test_training_pairs_are_no_test_set(tmp_path, write_table):
@@ -192,6 +226,7 @@ def test_a_beir_folder_takes_its_language_from_its_name(tmp_path, beir):
     assert data.documents == {"fi": {"d1": "Otsikko Kissa nukkuu.", "d2": "Koira juoksee."}}
     assert data.queries == {"fi": {"q1": "Kuka nukkuu?"}}
     assert data.relevant == {"q1": {"d1": 2}}
+    assert data.ignore_identical_ids
 
 
 def test_a_beir_folder_without_a_language_asks_for_one(tmp_path, beir):
@@ -228,6 +263,7 @@ def test_xquad_joins_its_languages(tmp_path):
     assert data.documents["de"] == {"0.0": "Eine Katze schläft."}
     assert data.queries["en"] == {"q": "Who sleeps?"}
     assert data.relevant == {"q": {"0.0": 1}}
+    assert not data.ignore_identical_ids
 
 
 @pytest.mark.parametrize(
@@ -249,7 +285,8 @@ def test_questions_in_two_languages_are_also_asked_across(tmp_path, write_table)
     questions = load(sets["XCOPA", "val", "tr-it"])
     assert len(questions.questions) == 1
     assert questions.questions[0].passage == "Q"
-    assert questions.langs == SideLanguages("tr", "it", "it")
+    assert questions.questions[0].langs == SideLanguages("tr", "it", "it")
+    assert questions.langs == ("tr", "it")
 
 
 def test_a_single_table_of_questions_is_a_set(tmp_path, write_table):

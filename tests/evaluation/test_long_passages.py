@@ -41,6 +41,17 @@ def test_an_encoder_that_cuts_passages_gains_by_windows(data, write_table, sente
     assert "| whole passage | best window | difference | p |" in render_passages(comparisons)
 
 
+def test_a_table_of_questions_goes_by_the_languages_of_its_rows(tmp_path, write_table):
+    passage = "A sentence of some length about a cat. " * 20
+    row = {"passage": passage, "question": "what", "options": ["cat", "dog"], "answer": 0, "lang": "de"}
+    path = write_table(tmp_path / "mine.jsonl", [row] * 20)
+    encoder = ConceptEncoder(("en", "fi", "de"))
+    (comparison,) = compare_passages_in(path, encoder, ("de",))
+    assert comparison.name == "mine de"
+    with pytest.raises(EvaluationError, match=r"rows of mine\.jsonl are in de, and fi was asked for"):
+        compare_passages_in(path, encoder, ("fi",))
+
+
 def test_a_folder_without_long_passages_says_so(data):
     with pytest.raises(EvaluationError, match="questions about long passages"):
         compare_passages_in(data, ConceptEncoder(("en",)))

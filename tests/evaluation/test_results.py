@@ -122,13 +122,53 @@ def test_the_report_has_a_column_for_each_run(results):
     assert "| concepts | other |" in text
 
 
+def test_the_report_says_the_number_of_items_in_a_cell_with_others_than_its_row(results):
+    score = replace(results.scores[0], interval=None)
+    fewer = replace(score, count=50)
+    runs = [replace(results, scores=[each]) for each in (score, fewer, score)]
+    row = next(line for line in render(runs).splitlines() if line.startswith("| sts |"))
+    value = f"{100 * score.value:.1f}"
+    assert row == f"| sts | STSb test | en | shared | 60 | spearman | {value} | {value} (n=50) | {value} |"
+
+
+def test_the_report_sets_a_score_apart_that_was_measured_on_other_data(results):
+    scores = [replace(score, interval=None) for score in results.scores if score.label.langs == ("en", "fi")]
+    elsewhere = replace(scores[0], count=50, provenance=replace(scores[0].provenance, checksum="other"))
+    other = replace(results, encoder="other", scores=[elsewhere, *scores[1:]])
+    text = render([replace(results, scores=scores), other])
+    value = f"{100 * scores[0].value:.1f}"
+    assert f"| sts | STSb test | en-fi | shared | 60 | spearman | {value} | – |\n" in text
+    assert (
+        "|\n\nLeft out of their rows, as they were measured on other data: "
+        f"sts STSb test en-fi (shared) of other, {value} (n=50).\n\n"
+    ) in text
+    assert "measured on other data" not in render([results, results])
+
+
+def test_a_mean_is_only_of_runs_on_the_same_data(results):
+    scores = [score for score in results.scores if score.label.task == "sts"]
+    other = [
+        replace(
+            score, provenance=replace(score.provenance, checksum=score.label.subset.replace("fi-en", "x"))
+        )
+        for score in scores
+    ]
+    first = [
+        replace(score, provenance=replace(score.provenance, checksum=score.label.subset)) for score in scores
+    ]
+    text = render([replace(results, scores=first), replace(results, scores=other)])
+    mean = next(line for line in text.splitlines() if "| **mean across languages** |" in line)
+    assert mean.endswith("** | – |")
+
+
 def test_the_report_breaks_scores_down_by_length(results):
     parts = [LengthScore("under 50", 30, 0.9), LengthScore("100-199", 20, 0.5)]
     longer = replace(results.scores[0], by_length=[LengthScore("50-99", 20, 0.7), *parts[1:]])
     scores = [replace(results.scores[0], by_length=parts), longer]
     table = render([replace(results, scores=scores)]).split("## By length of the text")[1]
     assert "| under 50 characters | 50-99 characters | 100-199 characters |" in table
-    assert "| 90.0 (n=30) | – | 50.0 (n=20) |" in table
+    assert "| task | set | subset | space | encoder |" in table
+    assert "| sts | STSb test | en | shared | concepts | 90.0 (n=30) | – | 50.0 (n=20) |" in table
     assert "| – | 70.0 (n=20) | 50.0 (n=20) |" in table
 
 

@@ -124,3 +124,22 @@ def test_a_mixed_pool_of_one_language_has_its_own_pool_beside_it_in_the_same_spa
     mixed = [label for label in labels if MIXED in label.subset]
     assert mixed
     assert {replace(label, subset=label.subset.split(MIXED)[0]) for label in mixed} <= labels
+
+
+@pytest.mark.parametrize("ignored", [True, False])
+def test_a_query_does_not_find_the_document_of_its_own_id_where_the_set_ignores_that(ignored):
+    """As in ArguAna, where each query is an argument of the corpus and looks for the one against it."""
+    texts = {"pro": "cat dog house", "con": "cat dog river", "other": "bread milk road"}
+    relevant = {"pro": {"con": 1}, "con": {"pro": 1}}
+    queries = {"en": {key: texts[key] for key in relevant}}
+    data = RetrievalSet(queries, {"en": texts}, relevant, Provenance((), ""), ignored)
+    score = measured(ConceptEncoder(), data, [("en", "en")])["en"]
+    assert score.metrics["recall@1"] == (1 if ignored else 0)
+    assert score.metrics["mrr"] == (1 if ignored else 0.5)
+
+
+def test_an_ignored_document_counts_as_not_found(sentences):
+    texts = {str(number): text for number, text in enumerate(sentences)}
+    relevant = {"0": {"0": 1, "1": 1}}
+    data = RetrievalSet({"en": {"0": texts["0"]}}, {"en": texts}, relevant, Provenance((), ""), True)
+    assert measured(ConceptEncoder(), data, [("en", "en")])["en"].metrics["recall@100"] == 0.5

@@ -1,5 +1,7 @@
 """A run over a folder: what is measured, what is left out, and in which space."""
 
+import re
+
 import pytest
 
 from tests.evaluation.conceptual import ConceptEncoder
@@ -109,3 +111,58 @@ def test_gold_scores_that_do_not_differ_are_refused(data, scored, write_table):
     write_table(data / "semrel_test_en.parquet", [pair | {"score": 1.0} for pair in scored])
     with pytest.raises(EvaluationError, match="gold scores do not differ"):
         measured(data, "str", langs=("en",))
+
+
+def test_one_set_in_two_files_is_refused_before_anything_is_measured(data, write_table, scored):
+    twin = write_table(data / "copy" / "semrel_test_fi.parquet", scored)
+    encoder = ConceptEncoder()
+    both = f"as {data / 'copy' / 'semrel_test_fi.parquet'} and as {data / 'semrel_test_fi.parquet'}"
+    with pytest.raises(EvaluationError, match=f"str SemRel test fi was found twice, {re.escape(both)}"):
+        measured(data, "sts", "str", encoder=encoder)
+    assert encoder.calls == []
+    scores, _ = measured(twin, "str")
+    assert set(scores) == {("SemRel", "fi", "native")}
+    scores, _ = measured(data, "sts", "str", langs=("en",))
+    assert set(scores) == {("STSb", "en", "shared")}
+
+
+def test_a_task_that_is_named_twice_is_measured_once(data):
+    assert len(Run(data, ConceptEncoder(), SETTINGS).measure(("str", "str"))) == 1
+
+
+QUESTION = {"passage": "cat", "question": "what", "options": ["cat", "dog"], "answer": 0}
+
+
+@pytest.fixture
+def table(tmp_path, write_table):
+    """A table of questions, one for each of the languages, `None` where the row does not say."""
+
+    def write(*langs):
+        return write_table(
+            tmp_path / "mine.jsonl", [QUESTION | ({"lang": lang} if lang else {}) for lang in langs]
+        )
+
+    return write
+
+
+def test_a_table_of_questions_is_reported_in_the_languages_of_its_rows(table):
+    encoder = ConceptEncoder(("en", "fi", "de"))
+    for langs in ((), ("de",)):
+        scores, _ = measured(table("de", "de"), "mcqa", encoder=encoder, langs=langs)
+        assert set(scores) == {("mine", "de", "shared")}
+        (score,) = scores.values()
+        assert score.label.langs == ("de", "de")
+    scores, _ = measured(table("en", None), "mcqa", encoder=encoder, langs=("fi",))
+    assert set(scores) == {("mine", "mixed", "by row")}
+
+
+@pytest.mark.parametrize("rows", [("de", "de"), ("de", None)])
+def test_a_table_of_questions_in_a_language_that_was_not_asked_for_is_refused(table, rows):
+    encoder = ConceptEncoder(("en", "fi", "de"))
+    with pytest.raises(EvaluationError, match=r"rows of mine\.jsonl are in de.*, and fi was asked for"):
+        measured(table(*rows), "mcqa", encoder=encoder, langs=("fi",))
+
+
+def test_a_table_of_questions_in_a_language_without_a_module_is_refused(table):
+    with pytest.raises(EvaluationError, match=r"rows of mine\.jsonl are in de, without a module"):
+        measured(table("fi", "de"), "mcqa")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
@@ -13,7 +13,7 @@ import numpy as np
 
 from xsearch.errors import EvaluationError, LanguageError
 from xsearch.languages import resolve, standing
-from xsearch.qa.question import Question, SideLanguages
+from xsearch.qa.question import Question
 from xsearch.qa.rows import InvalidRows, open_text
 
 if TYPE_CHECKING:
@@ -64,22 +64,36 @@ class RetrievalSet:
     """Queries and documents in one or more languages, joined by ids that are the same in all of them.
 
     `queries[lang][query_id]` and `documents[lang][document_id]` are texts; `relevant[query_id][document_id]`
-    is a grade above 0.
+    is a grade above 0. With `ignore_identical_ids` a query never finds the document of its own id, as in BEIR's own
+    evaluation: in ArguAna and Quora that is the query itself. A grade that it has still counts, as not found.
     """
 
     queries: Mapping[str, Mapping[str, str]]
     documents: Mapping[str, Mapping[str, str]]
     relevant: Mapping[str, Mapping[str, int]]
     provenance: Provenance
+    ignore_identical_ids: bool = False
 
 
 @dataclass(frozen=True)
 class QuestionSet:
-    """Multiple-choice questions with their answers."""
+    """Multiple-choice questions with their answers; each row has its own languages."""
 
-    langs: SideLanguages
     questions: Sequence[Question]
     provenance: Provenance
+
+    @property
+    def langs(self) -> tuple[str, ...]:
+        """The language of every passage, and that of every question with its options; empty where rows differ."""
+        sides = {question.langs for question in self.questions}
+        one = sides.pop() if len(sides) == 1 else None
+        return (one.passage, one.question) if one is not None and one.question == one.option else ()
+
+    @property
+    def every_lang(self) -> tuple[str, ...]:
+        """Each language that a side of any row is in."""
+        sides = {question.langs: None for question in self.questions}
+        return tuple(dict.fromkeys(lang for side in sides for lang in astuple(side)))
 
 
 @dataclass(frozen=True)
@@ -116,6 +130,11 @@ def language_code(name: str) -> str | None:
         return resolve(name).code
     except LanguageError:
         return None
+
+
+def subset_name(langs: Sequence[str]) -> str:
+    """`fi` for one language, `fi-en` for two, `mixed` where the rows of a set are in different ones."""
+    return "-".join(dict.fromkeys(langs)) or "mixed"
 
 
 def match_name(pattern: re.Pattern[str], path: Path) -> dict[str, str] | None:

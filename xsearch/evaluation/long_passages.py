@@ -15,6 +15,7 @@ import numpy as np
 
 from xsearch.errors import EvaluationError
 from xsearch.evaluation.comparison import paired_bootstrap
+from xsearch.evaluation.datasets import subset_name
 from xsearch.evaluation.layouts import LONG_PAIRS, find_bitext, find_questions
 from xsearch.evaluation.mcqa import right_answers
 from xsearch.evaluation.report import difference, hundredths, markdown_table
@@ -58,27 +59,24 @@ def compare_passages_in(
     """Compares both ways on the question sets under `root`, and on questions made of the paragraphs there.
 
     Raises:
-        EvaluationError: nothing there has enough long passages.
+        EvaluationError: nothing there has enough long passages, or a table is not in the languages asked for.
     """
     selection = Selection(encoder, langs)
-    found = [
-        compare_passages(
-            encoder,
-            f"{candidate.dataset} {candidate.subset}",
-            candidate.load(_rows(skip_invalid)).questions,
-            seed=seed,
-        )
-        for candidate in find_questions(root, langs[0] if len(langs) == 1 else None)
-        if selection.takes(candidate.langs)
-    ]
-    for candidate in find_bitext(root):
-        if candidate.dataset == LONG_PAIRS and selection.takes(candidate.langs):
-            bitext = candidate.load(_rows(skip_invalid))
+    found = []
+    for candidate in find_questions(root, langs[0] if len(langs) == 1 else None):
+        if selection.takes(candidate.langs):
+            data = candidate.load(_rows(skip_invalid))
+            selection.check(data, candidate.files[0].name)
+            name = f"{candidate.dataset} {subset_name(data.langs)}"
+            found.append(compare_passages(encoder, name, data.questions, seed=seed))
+    for parallel in find_bitext(root):
+        if parallel.dataset == LONG_PAIRS and selection.takes(parallel.langs):
+            bitext = parallel.load(_rows(skip_invalid))
             for (lang, texts), (other, options) in permutations(
                 zip(bitext.langs, (bitext.source, bitext.target), strict=True)
             ):
                 questions = questions_from_paragraphs(texts, options, SideLanguages(lang, other, other))
-                name = f"made of {candidate.dataset}, {lang} passages, {other} options"
+                name = f"made of {parallel.dataset}, {lang} passages, {other} options"
                 found.append(compare_passages(encoder, name, questions, seed=seed))
     comparisons = [comparison for comparison in found if comparison is not None]
     if not comparisons:

@@ -64,31 +64,50 @@ def _scores(runs: Sequence[Results], anchors: Anchors | None, models: Sequence[s
     by_label = _by_label(runs)
     header = ["task", "set", "subset", "space", "n", "metric", *(run.encoder for run in runs), *models]
     rows: list[list[str]] = []
+    apart: list[str] = []
     group: list[tuple[list[float | None], str]] = []
     labels = [label for label in by_label if MIXED not in label.subset]
     for position, label in enumerate(labels):
         scores = by_label[label]
-        some = next(iter(scores.values()))
-        beside = anchors.beside(label, some.main) if anchors else {}
-        values = [scores[index].value if index in scores else None for index in range(len(runs))]
-        values += [beside[model] / 100 if model in beside else None for model in models]
-        intervals = [scores[index].interval if index in scores else None for index in range(len(runs))]
-        cells = [
-            hundredths(value)
-            + (f" [{hundredths(interval.low)}, {hundredths(interval.high)}]" if interval else "")
-            if value is not None
-            else NOTHING
-            for value, interval in zip(values, [*intervals, *([None] * len(models))], strict=True)
+        first = next(iter(scores.values()))
+        found = [scores.get(index) for index in range(len(runs))]
+        ours = [
+            score if score and score.provenance.checksum == first.provenance.checksum else None
+            for score in found
         ]
+        name = f"{label.task} {_set_name(label)} {label.subset} ({label.space})"
+        apart += [
+            f"{name} of {run.encoder}, {_cell(score, first.count)}"
+            for run, score, kept in zip(runs, found, ours, strict=True)
+            if score is not None and kept is None
+        ]
+        beside = anchors.beside(label, first.main) if anchors else {}
+        theirs = [beside[model] / 100 if model in beside else None for model in models]
+        cells = [NOTHING if score is None else _cell(score, first.count) for score in ours]
+        cells += [NOTHING if value is None else hundredths(value) for value in theirs]
         rows.append(
-            [label.task, _set_name(label), label.subset, label.space, str(some.count), some.main, *cells]
+            [label.task, _set_name(label), label.subset, label.space, str(first.count), first.main, *cells]
         )
-        group.append((values, some.main))
+        group.append(([*(None if score is None else score.value for score in ours), *theirs], first.main))
         following = labels[position + 1] if position + 1 < len(labels) else None
         if following is None or _kind(following) != _kind(label):
             rows += _mean_row(label, group)
             group = []
-    return markdown_table(header, rows)
+    table = markdown_table(header, rows)
+    if not apart:
+        return table
+    note = " ".join("; ".join(apart).split())
+    return f"{table}\n\nLeft out of their rows, as they were measured on other data: {note}."
+
+
+def _cell(score: Score, count: int) -> str:
+    """The main metric and its interval, and the number of items where it is not `count`, the row's."""
+    interval = score.interval
+    return (
+        hundredths(score.value)
+        + (f" [{hundredths(interval.low)}, {hundredths(interval.high)}]" if interval else "")
+        + (f" (n={score.count})" if score.count != count else "")
+    )
 
 
 def _mean_row(label: Label, group: Sequence[tuple[Sequence[float | None], str]]) -> list[list[str]]:
@@ -179,6 +198,7 @@ def _lengths(runs: Sequence[Results]) -> str:
             score.label.task,
             _set_name(score.label),
             score.label.subset,
+            score.label.space,
             run.encoder,
             *_length_cells(score, ordered),
         )
@@ -186,7 +206,7 @@ def _lengths(runs: Sequence[Results]) -> str:
         for score in run.scores
         if len(score.by_length) > 1
     ]
-    header = ("task", "set", "subset", "encoder", *(f"{label} characters" for label in ordered))
+    header = ("task", "set", "subset", "space", "encoder", *(f"{label} characters" for label in ordered))
     return markdown_table(header, rows) if rows else ""
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from xsearch.errors import EvaluationError
-from xsearch.evaluation.datasets import sample
+from xsearch.evaluation.datasets import sample, subset_name
 from xsearch.evaluation.measure import Settings, make_score, spaces_for
 from xsearch.evaluation.metrics import retrieval_metrics
 from xsearch.evaluation.results import Items, Label
@@ -63,7 +63,7 @@ def measure_retrieval(
     """
     for langs in directions:
         query_lang, document_lang = langs
-        subset = query_lang if query_lang == document_lang else "-".join(langs)
+        subset = subset_name(langs)
         others = _other_languages(langs, data, directions)
         # a mixed pool is in the shared space, and is compared with the answer's language alone there
         spaces = dict.fromkeys((*spaces_for(langs, settings, encoder), *(["shared"] if others else [])))
@@ -107,7 +107,7 @@ def _measure(
     documents = {lang: _documents(data, lang, wanted, settings) for lang in pool_langs}
     pool = _pool(encoder, documents, label.space)
     bonus = np.where(pool.langs == query_lang, 0, settings.bonus).astype(np.float32)
-    ranked, lost = _rank(queries, query_ids, pool, data.relevant, document_lang, bonus)
+    ranked, lost = _rank(queries, query_ids, pool, data, document_lang, bonus)
     relevant = {query_id: data.relevant[query_id] for query_id in query_ids}
     metrics = retrieval_metrics(relevant, ranked)
     items = Items(metrics["ndcg@10"], np.array([len(text) for text in texts], dtype=np.int64))
@@ -159,30 +159,37 @@ def _rank(
     queries: NDArray[np.float32],
     query_ids: Sequence[str],
     pool: _Pool,
-    relevant: Mapping[str, Mapping[str, int]],
+    data: RetrievalSet,
     answer_lang: str,
     bonus: NDArray[np.float32],
 ) -> tuple[dict[str, dict[str, float]], float]:
     """The best documents of each query, and the share of answers lost to the other language.
 
-    In any language but the answer's, the right documents are taken out of the pool. An answer is lost when
-    it is first among the documents of its own language but not in the pool.
+    In any language but the answer's, the right documents are taken out of the pool, and so is what the set
+    ignores. An answer is lost when it is first among the documents of its own language but not in the pool.
     """
     answering = pool.langs == answer_lang
-    others = {identifier: index for index, identifier in enumerate(pool.ids) if not answering[index]}
+    own, others = (
+        {pool.ids[index]: index for index in np.flatnonzero(part).tolist()}
+        for part in (answering, ~answering)
+    )
     answers = np.flatnonzero(answering)
     ranked: dict[str, dict[str, float]] = {}
     lost = 0
     for start in range(0, len(query_ids), _BLOCK):
         similarity = queries[start : start + _BLOCK] @ pool.vectors.T + bonus
         for query_id, row in zip(query_ids[start : start + _BLOCK], similarity, strict=True):
-            row[
-                [others[document_id] for document_id in relevant[query_id] if document_id in others]
-            ] = -np.inf
+            relevant = data.relevant[query_id]
+            out = [others[document_id] for document_id in relevant if document_id in others]
+            if data.ignore_identical_ids:
+                out += [part[query_id] for part in (own, others) if query_id in part]
+            row[out] = -np.inf
             best = np.argsort(-row, kind="stable")[:DEPTH]
             first_answer = pool.ids[answers[row[answers].argmax()]]
-            lost += not answering[best[0]] and first_answer in relevant[query_id]
-            ranked[query_id] = {_run_id(pool, index, answer_lang): float(row[index]) for index in best}
+            lost += not answering[best[0]] and first_answer in relevant
+            ranked[query_id] = {
+                _run_id(pool, index, answer_lang): float(row[index]) for index in best if row[index] > -np.inf
+            }
     return ranked, lost / max(len(query_ids), 1)
 
 

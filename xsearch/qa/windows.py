@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 WINDOW_WIDTH = 400
 """About 80 English words. Wide (East Asian) characters count three, as they carry about that much text."""
@@ -39,25 +43,32 @@ def windows(passage: str, width: int = WINDOW_WIDTH) -> list[str]:
     return result
 
 
-def _cut(sentence: str, width: int) -> list[str]:
-    """Pieces of an overlong sentence at most `width` wide, cut at spaces where there are any."""
-    pieces: list[str] = []
-    rest = sentence.strip()
-    while _width(rest) > width:
-        end = _characters_within(rest, width)
-        space = rest.rfind(" ", end // 2, end)
-        end = space if space > 0 else end
-        pieces.append(rest[:end].strip())
-        rest = rest[end:].strip()
-    return [*pieces, rest] if rest else pieces
+def _cut(sentence: str, width: int) -> Iterator[str]:
+    """Pieces of an overlong sentence at most `width` wide, cut at spaces where there are any.
+
+    A space in the first half of a piece would leave too little of it. What follows a piece is not looked at: a text
+    without a sentence end in it may be a whole book.
+    """
+    sentence = sentence.strip()
+    start = 0
+    while start < len(sentence):
+        end = _end_within(sentence, start, width)
+        if end < len(sentence):
+            space = sentence.rfind(" ", start + (end - start) // 2, end)
+            end = space if space > 0 else end
+        yield sentence[start:end].strip()
+        start = end
+        while start < len(sentence) and sentence[start].isspace():
+            start += 1
 
 
-def _characters_within(text: str, width: int) -> int:
+def _end_within(text: str, start: int, width: int) -> int:
+    """The end of the characters from `start` on that are at most `width` wide together; it takes at least one."""
     total = 0
-    for index, character in enumerate(text):
-        total += _width(character)
+    for index in range(start, len(text)):
+        total += _width(text[index])
         if total > width:
-            return max(index, 1)
+            return max(index, start + 1)
     return len(text)
 
 

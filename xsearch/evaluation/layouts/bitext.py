@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 LONG_PAIRS = "held-out long pairs"
 
 _TATOEBA = re.compile(r"tatoeba_en-(?P<lang>[a-z]{2,3})\.parquet")
-_LASER = re.compile(r"tatoeba\.(?P<lang>[a-z]{3})-eng\.(?P<side>[a-z]{3})")
+_LASER = re.compile(r"tatoeba\.(?P<lang>[a-z]{3})-eng\.(?P=lang)")
 PAIRS = re.compile(r"en-(?P<lang>[a-z]{2,3})(?P<long>-long)?\.parquet")
 _NTREX = re.compile(r"newstest2019-(src|ref)\.(?P<lang>[a-z]{3}(-[A-Za-z]+)?)\.txt")
 _FLORES = re.compile(r"(?P<lang>[a-z]{3}(_[A-Z][a-z]{3})?)\.(?P<split>dev|devtest)")
@@ -46,16 +46,22 @@ _FLORES = re.compile(r"(?P<lang>[a-z]{3}(_[A-Z][a-z]{3})?)\.(?P<split>dev|devtes
 
 def find_bitext(root: Path) -> Iterator[Candidate[Bitext]]:
     """Parallel sets under `root`; sets in many languages come as every pair of two."""
+    tatoeba: dict[str, Written] = {}
     aligned: dict[tuple[str, str], dict[str, Written]] = {}
     for path in files_under(root):
         if not is_training(path, root):
             yield from _two_columns(path)
-        yield from _laser(path)
-        if groups := match_name(_NTREX, path):
+        if groups := match_name(_LASER, path):
+            if _english_of(path).is_file():
+                keep_standard(tatoeba, groups["lang"], groups["written"], path)
+        elif groups := match_name(_NTREX, path):
             keep_standard(aligned.setdefault(("NTREX", "test"), {}), groups["lang"], groups["written"], path)
         elif groups := match_name(_FLORES, path):
             found = aligned.setdefault(("FLORES", groups["split"]), {})
             keep_standard(found, groups["lang"], groups["written"], path)
+    for lang, written in tatoeba.items():
+        langs, paths = ("en", lang), (_english_of(written.path), written.path)
+        yield Candidate("Tatoeba", "test", "-".join(langs), langs, paths, _lines(langs, paths))
     for (dataset, split), by_lang in aligned.items():
         for left, right in combinations(sorted(by_lang), 2):
             paths = (by_lang[left].path, by_lang[right].path)
@@ -88,16 +94,9 @@ def _two_columns(path: Path) -> Iterator[Candidate[Bitext]]:
     yield Candidate(dataset, split, "-".join(langs), langs, (path,), load)
 
 
-def _laser(path: Path) -> Iterator[Candidate[Bitext]]:
-    match = _LASER.fullmatch(path.name)
-    groups = match_name(_LASER, path)
-    if match is None or groups is None or match["side"] == "eng":
-        return
-    english = path.with_name(f"tatoeba.{match['lang']}-eng.eng")
-    if english.is_file():
-        langs = ("en", groups["lang"])
-        paths = (english, path)
-        yield Candidate("Tatoeba", "test", "-".join(langs), langs, paths, _lines(langs, paths))
+def _english_of(path: Path) -> Path:
+    """The other side of one of LASER's files."""
+    return path.with_suffix(".eng")
 
 
 def _lines(langs: tuple[str, str], paths: tuple[Path, Path]) -> Callable[[InvalidRows], Bitext]:

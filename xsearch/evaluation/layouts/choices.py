@@ -29,6 +29,7 @@ from xsearch.evaluation.datasets import (
     keep_standard,
     match_name,
     provenance,
+    subset_name,
 )
 from xsearch.qa.question import SideLanguages
 from xsearch.qa.readers import KARDES, KARDES_ENGLISH, DefaultLanguages, QuestionFormat, read_questions
@@ -64,7 +65,7 @@ def find_questions(root: Path, lang: str | None) -> Iterator[Candidate[QuestionS
         elif path == root and table_suffix(path) in TABLE_SUFFIXES:
             langs = (lang, lang) if lang else ()
             load = _loader((path, None), (path, None), DefaultLanguages.of(lang))
-            yield Candidate(path.stem, "", lang or "mixed", langs, (path,), load)
+            yield Candidate(path.stem, "", subset_name(langs), langs, (path,), load)
     for (dataset, split), found in sets.items():
         parts = {lang: (written.path, None) for lang, written in found.items()}
         yield from _every_pairing(dataset, split, parts, alone=tuple(parts))
@@ -76,9 +77,8 @@ def _every_pairing(
     for passage, asked in [*((lang, lang) for lang in alone), *permutations(parts, 2)]:
         langs = (passage, asked)
         paths = tuple(dict.fromkeys((parts[passage][0], parts[asked][0])))
-        subset = passage if passage == asked else f"{passage}-{asked}"
         load = _loader(parts[passage], parts[asked], DefaultLanguages(passage, asked, asked))
-        yield Candidate(dataset, split, subset, langs, paths, load)
+        yield Candidate(dataset, split, subset_name(langs), langs, paths, load)
 
 
 def _loader(passages: Part, asked: Part, langs: DefaultLanguages) -> Callable[[InvalidRows], QuestionSet]:
@@ -94,7 +94,7 @@ def _loader(passages: Part, asked: Part, langs: DefaultLanguages) -> Callable[[I
         if not answered:
             raise EvaluationError(f"{asked[0]} has no question with an answer; nothing can be measured")
         note = "" if len(answered) == len(questions) else f"{len(questions) - len(answered)} have no answer"
-        return QuestionSet(answered[0].langs, answered, provenance(paths, invalid, note))
+        return QuestionSet(answered, provenance(paths, invalid, note))
 
     return load
 

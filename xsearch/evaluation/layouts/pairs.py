@@ -7,6 +7,8 @@
 | Kardeş-NLU STS | `kardes_sts_dev_az.parquet`, `sts.dev.az.csv` |
 | STS17 | `STS.input.track5.en-en.txt` with `STS.gs.track5.en-en.txt`, `STS.en-de.txt` (three columns) |
 | STS17, STS22 and others | a table with sentence1, sentence2, score and a column lang such as `en-de` |
+
+Track 4b of STS17 is left out: it judges machine translations, and nobody counts it as STS17's es-en (track 4a).
 """
 
 from __future__ import annotations
@@ -20,8 +22,8 @@ from xsearch.evaluation.datasets import (
     Candidate,
     SentencePairs,
     files_under,
-    language_code,
     match_name,
+    subset_name,
 )
 from xsearch.evaluation.layouts.pair_files import (
     PairFile,
@@ -43,10 +45,10 @@ if TYPE_CHECKING:
 _STSB = re.compile(r"stsb_(?P<split>[a-z]+)_(?P<lang>[a-z]{2,3})\.parquet")
 _STSB_CSV = re.compile(r"stsb-(?P<lang>[a-z]{2,3})-(?P<split>[a-z]+)\.csv")
 _SEMREL = re.compile(r"semrel_(?P<split>[a-z]+)_(?P<lang>[a-z]{2,3})\.parquet")
-_SEMREL_CSV = re.compile(r"(?P<code>[a-z]{3})_(?P<split>dev|test|train)(_with_labels)?\.csv")
+_SEMREL_CSV = re.compile(r"(?P<lang>[a-z]{3})_(?P<split>dev|test|train)(_with_labels)?\.csv")
 _KARDES = re.compile(r"kardes_sts_(?P<split>[a-z]+)_(?P<lang>[a-z]{2,3})\.parquet")
 _KARDES_CSV = re.compile(r"sts\.(?P<split>[a-z]+)\.(?P<lang>[a-z]{2,3})\.csv")
-_STS17 = re.compile(r"STS\.input\.(track\w+|extended)\.(?P<left>[a-z]{2})-(?P<right>[a-z]{2})\.txt")
+_STS17 = re.compile(r"STS\.input\.(track(?!4b)\w+|extended)\.(?P<left>[a-z]{2})-(?P<right>[a-z]{2})\.txt")
 _STS17_TABBED = re.compile(r"STS\.(?P<left>[a-z]{2})-(?P<right>[a-z]{2})\.txt")
 _LANG_COLUMN = re.compile(r"(?P<split>test|dev|validation)\.(jsonl|parquet|csv)(\.gz)?")
 _NUMBERED = re.compile(r"sts-?(17|22)", re.IGNORECASE)
@@ -66,15 +68,16 @@ def find_relatedness(root: Path) -> Iterator[Candidate[SentencePairs]]:
     """Semantic relatedness sets (SemRel 2024) under `root`."""
     for path in files_under(root):
         if groups := match_name(_SEMREL, path):
-            lang, subset, file = groups["lang"], groups["lang"], columns_file(path, "s1", "s2", "score")
-        elif (match := _SEMREL_CSV.fullmatch(path.name)) and (code := language_code(match["code"])):
-            groups, lang, file = match.groupdict(), code, one_column_file(path, "Text", "Score")
-            subset = match["code"] if match["code"] in DIALECTS else lang
+            file = columns_file(path, "s1", "s2", "score")
+        elif groups := match_name(_SEMREL_CSV, path):
+            if path.with_name(f"{path.stem}_with_labels.csv").is_file():
+                continue  # published without its scores first
+            file = one_column_file(path, "Text", "Score")
         else:
             continue
-        yield Candidate(
-            "SemRel", groups["split"], subset, (lang, lang), (path,), pairs_of((lang, lang), file)
-        )
+        langs = (groups["lang"], groups["lang"])
+        subset = groups["written"] if groups["written"] in DIALECTS else groups["lang"]
+        yield Candidate("SemRel", groups["split"], subset, langs, (path,), pairs_of(langs, file))
 
 
 def _stsb(files: list[Path]) -> Iterator[Candidate[SentencePairs]]:
@@ -134,8 +137,3 @@ def _lang_column(path: Path) -> Iterator[Candidate[SentencePairs]]:
     for written, langs in languages_in(path).items():
         file = lang_column_file(path, written)
         yield Candidate(dataset, match["split"], subset_name(langs), langs, (path,), pairs_of(langs, file))
-
-
-def subset_name(langs: tuple[str, str]) -> str:
-    """`fi` for one language, `fi-en` for two."""
-    return langs[0] if langs[0] == langs[1] else "-".join(langs)

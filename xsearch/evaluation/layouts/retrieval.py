@@ -99,7 +99,9 @@ def _beir_folder(
         lost = sum(1 for grades in relevant.values() if not grades.keys() & documents.keys())
         note = f"{lost} queries have no relevant document in the corpus" if lost else ""
         source = provenance(paths, invalid, note)
-        return RetrievalSet({query_lang: queries}, {document_lang: documents}, relevant, source)
+        return RetrievalSet(
+            {query_lang: queries}, {document_lang: documents}, relevant, source, ignore_identical_ids=True
+        )
 
     return load
 
