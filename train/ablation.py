@@ -19,6 +19,7 @@ from pathlib import Path
 import click
 
 from train.base import Base, load_base
+from train.batches import MOST_TIMES
 from train.compute import Compute, choose
 from train.data import TrainingData, cross_lingual_paraphrases, read_training_data
 from train.pipeline import Pipeline
@@ -108,9 +109,13 @@ class Ablation:
         Raises:
             XsearchError: the variant needs data that the language does not have.
         """
-        if name == "paraphrases-only" and not cross_lingual_paraphrases(self.data):
+        wanted = self.recipe.cross_lingual_alignment.sentences
+        if name == "paraphrases-only" and wanted > MOST_TIMES * (
+            there := len(cross_lingual_paraphrases(self.data))
+        ):
             raise XsearchError(
-                f"{self.data.language} has no cross-lingual paraphrases to align on alone; leave out --variant {name}"
+                f"{self.data.language} has {there} cross-lingual paraphrases, too few to align on alone for {wanted} "
+                f"sentence-steps; leave out --variant {name}"
             )
         folder = self.folder / name
         _copy_results(self.runs / self.data.language, folder)

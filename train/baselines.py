@@ -115,11 +115,12 @@ class Baseline(Pipeline):
         """One of each language, and with cross data two of each but English."""
         lessons = []
         encoding, alignment = self.recipe.sentence_encoding, self.recipe.cross_lingual_alignment
+        encoding = dataclasses.replace(encoding, sentences=encoding.sentences * encoding.members)
         every = dataclasses.replace(encoding, sentences=encoding.sentences + alignment.sentences)
         for part in self.parts:
             own = dataclasses.replace(run, data=part)
             if variant == "mono-cross" and part.language != "en":
-                lessons += [sentence_lesson(own), alignment_lesson(own)]
+                lessons += [sentence_lesson(_with(own, sentence_encoding=encoding)), alignment_lesson(own)]
             elif variant == "mono":
                 lessons.append(sentence_lesson(_with(own, sentence_encoding=every), within_guidance(every)))
             else:

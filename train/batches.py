@@ -23,7 +23,7 @@ JOINED = "joined"
 """The source of the examples that are made here."""
 _FEWEST = 8
 """Sentences in a contrastive batch: with fewer there is too little to tell apart."""
-_MOST_TIMES = 10
+MOST_TIMES = 10
 """How often a pair beside the translations is seen at most: a few hundred scored pairs would be learnt by heart."""
 
 Kind = Literal["translations", "paraphrases", "scored"]
@@ -121,7 +121,7 @@ def lay_out(
     rng = np.random.default_rng([seed, 2])
     plan: list[Batch] = []
     beside: dict[Kind, int] = {
-        kind: min(round(settings.sentences * share), _MOST_TIMES * len(examples[kind].pairs))
+        kind: min(round(settings.sentences * share), MOST_TIMES * len(examples[kind].pairs))
         for kind, share in shares.items()
     }
     wanted = settings.sentences - sum(beside.values())

@@ -143,7 +143,7 @@ def _pooling(name: str, folder: Path) -> str:
     config = next(iter(sorted(folder.glob("*_Pooling/config.json"))), None)
     if config is None:
         # LaBSE without sentence-transformers files reads its vector off BERT's own pooler, which is that dense layer.
-        return "cls_dense_tanh" if "labse" in name.lower() else "mean"
+        return "cls_dense_tanh" if "labse" in Path(name).name.lower() else "mean"
     said = _json(config)
     mode = said.get("pooling_mode") or "+".join(
         k for k, v in said.items() if k.startswith("pooling_mode") and v

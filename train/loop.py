@@ -140,9 +140,9 @@ def _refuse_collapse(step: Step, vectors: torch.Tensor | None) -> None:
 
 
 def remove_checkpoints(folder: Path, step: str) -> None:
-    """Remove the checkpoints of a step and of the trainings that it consists of."""
-    for path in folder.glob(f"{step}*{CHECKPOINT}"):
-        path.unlink()
+    """Remove the checkpoints of a step and of the trainings that it consists of, which have its name and a number."""
+    for path in (folder / f"{step}{CHECKPOINT}", *folder.glob(f"{step}.[0-9]*{CHECKPOINT}")):
+        path.unlink(missing_ok=True)
 
 
 class _Checkpoint:

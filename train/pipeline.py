@@ -211,7 +211,7 @@ class Pipeline:
 
     def _discard_foreign_checkpoint(self, stage: str, key: str) -> None:
         """A checkpoint belongs to one key; left by another recipe or data set, it must not be resumed."""
-        owner = self.folder / f"{stage}.key"
+        owner, key = self.folder / f"{stage}.key", settings_key(key, self._beside_key(stage))
         if not owner.is_file() or owner.read_text(encoding="utf-8") != key:
             remove_checkpoints(self.folder, stage)
             owner.write_text(key, encoding="utf-8")

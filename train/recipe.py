@@ -290,7 +290,7 @@ def _checked(key: str, value: Any, default: Any, where: str) -> Any:
     if isinstance(default, dict):
         if not isinstance(value, dict) or not all(_is_number(w) and 0 <= w <= 1000 for w in value.values()):
             raise XsearchError(f"{where}: {key} is {value!r}, expected a table of numbers from 0 to 1000")
-        return {name: float(weight) for name, weight in value.items()}
+        return default | {name: float(weight) for name, weight in value.items()}
     if isinstance(default, float) and _is_number(value):
         value = float(value)
     if type(value) is not type(default):  # a bool is an int, but no number

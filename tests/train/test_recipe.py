@@ -105,3 +105,8 @@ def test_a_modules_recipe_is_read_with_settings_that_came_and_went_since():
 
 def test_the_sentences_of_a_recipe_are_those_of_all_members():
     assert load_recipe("kk").sentences == 3 * 200_000 + 6_000
+
+
+def test_what_extends_a_recipe_keeps_the_weights_that_it_does_not_name(tmp_path):
+    recipe = load_recipe("et", written(tmp_path, 'extends = "shared"\n[data.source_weights]\nmine = 2.0'))
+    assert recipe.data.source_weights == load_recipe("fi", "shared").data.source_weights | {"mine": 2.0}
