@@ -60,7 +60,7 @@ class _Spelled:
 
     language, one_space, search_space = "en", True, "shared"
     spaces = ("shared",)
-    content_hash = "0" * 64
+    content_hash = shared_hash = "0" * 64
 
     def __init__(self) -> None:
         self.dimension = 384
@@ -192,9 +192,9 @@ class Usearch:
 
 
 class LanceDB:
-    """LanceDB with text, IVF_HNSW_SQ and re-ranking from the stored vectors."""
+    """LanceDB with text, IVF_HNSW_SQ and re-ranking from the stored vectors; more candidates come from more lists."""
 
-    settings = (1, 2, 4, 8, 16, 32, 64, 128)
+    settings = (16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 1024, 2048, 4096)
 
     def build(self, vectors: Vectors, folder: Path) -> None:
         import lancedb
@@ -215,14 +215,19 @@ class LanceDB:
         table = lancedb.connect(folder).create_table("c", batches(), schema=schema)
         lists = max(1, len(vectors) // 100_000)
         table.create_index(
-            metric="dot", vector_column_name="vector", index_type="IVF_HNSW_SQ", num_partitions=lists
+            metric="dot",
+            vector_column_name="vector",
+            index_type="IVF_HNSW_SQ",
+            num_partitions=lists,
+            m=16,
+            ef_construction=construction_breadth(len(vectors)),
         )
 
     def open(self, folder: Path, rows: int, dimension: int) -> None:
         import lancedb
 
         self._table = lancedb.connect(folder).open_table("c")
-        self._effort = 1
+        self._effort = 16
 
     def set(self, setting: int) -> None:
         self._effort = setting
@@ -231,8 +236,8 @@ class LanceDB:
         found = (
             self._table.search(query)
             .distance_type("dot")
-            .nprobes(self._effort)
-            .ef(32 * self._effort)
+            .nprobes(max(1, self._effort // 32))
+            .ef(self._effort)
             .refine_factor(2)
             .limit(10)
             .select(["id", "text"])
