@@ -5,7 +5,7 @@ Every widget is bound to the URL by its key, so that a view with its query can b
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import streamlit as st
@@ -28,12 +28,13 @@ class Asked:
     detection: Detection | None
 
 
-def query_box() -> str:
-    """The one box; the query without the white space around it."""
+def query_box(on_change: Callable[[], None] | None = None) -> str:
+    """The one box; the query without the white space around it. `on_change` runs before a new query is answered."""
     query = st.text_input(
         "Query",
         key="q",
         bind="query-params",
+        on_change=on_change or "rerun",
         type="search",
         placeholder="Search in any language",
         max_chars=LONGEST_QUERY,

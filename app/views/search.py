@@ -15,7 +15,7 @@ from page.exporting import command, take_along
 from page.filters import filters
 from page.notices import error, no_collections, no_modules, notice
 from page.safe import escaped
-from xsearch import SearchResult
+from xsearch import Hit, SearchResult
 from xsearch.errors import XsearchError
 from xsearch.search.folding import Fold, fold
 
@@ -28,7 +28,7 @@ def show() -> None:
     if not store.languages():
         no_modules()
         return
-    query = query_box()
+    query = query_box(_forget_like)
     if not good and not bad:
         no_collections()
         return
@@ -128,7 +128,7 @@ def _hit(one: Fold, result: SearchResult, *, several: bool, words: bool) -> Delt
         answering = answers.words(result.query, result.lang, hit.text, hit.lang)
         place.html(draw(words=answering, query=result.query))
     else:
-        place.html(draw(sentence=st.session_state.get("best", {}).get((result.query, result.lang, key))))
+        place.html(draw(sentence=st.session_state.get("best", {}).get(_pointed(result, hit))))
     return place
 
 
@@ -138,7 +138,7 @@ def _point_out(
     """Mark the best sentences of hits that are on the page already, so that nobody waits for them."""
     known = st.session_state.setdefault("best", {})
     hits = tuple(one.hit for one in folds)
-    keys = [(result.query, result.lang, f"{hit.collection}/{hit.id}") for hit in hits]
+    keys = [_pointed(result, hit) for hit in hits]
     fresh = [which for which, key in enumerate(keys) if key not in known]
     if not fresh:
         return
@@ -147,8 +147,14 @@ def _point_out(
         known.clear()
     for which, sentence in zip(fresh, found, strict=True):
         known[keys[which]] = sentence
-        if sentence and not st.session_state.get(f"words_{keys[which][2]}"):
-            places[which].html(card(hits[which], sentence=sentence, several=several))
+        hit = hits[which]
+        if sentence and not st.session_state.get(f"words_{hit.collection}/{hit.id}"):
+            places[which].html(card(hit, sentence=sentence, several=several))
+
+
+def _pointed(result: SearchResult, hit: Hit) -> tuple[str, str, str, int]:
+    """What a best sentence depends on. A document's text may be replaced while the page is open."""
+    return result.query, result.lang, hit.lang, hash(hit.text)
 
 
 def _damaged(bad: dict[str, str]) -> None:

@@ -123,6 +123,14 @@ def test_words_and_more_like_this(tab):
     page.get_by_role("button", name="More like this").first.click()
     page.get_by_text("Documents like").wait_for()
     assert "like=demo-fi" in page.url
+    box = page.get_by_label("Query", exact=True)
+    box.fill("koira ja kissa")
+    box.press("Enter")
+    page.get_by_text("Documents like").wait_for(state="detached")
+    hits(page).first.wait_for()
+    settled(page)
+    assert "like=" not in page.url
+    assert "q=koira" in page.url
 
 
 def test_two_spaces_side_by_side(tab):
