@@ -5,6 +5,7 @@ from xsearch.languages import describe, detect, detectable, resolve
 
 CODES = "af am ar az cs de en es fi fr ha hi id it kk ko ky mr nl pl pt ru rw sv sw te tr uz zh ja"
 PROJECT_LANGUAGES = CODES.split()
+SHIPPED = PROJECT_LANGUAGES[:-1]
 
 
 @pytest.mark.parametrize("name", ["fi", "FI", " fin ", "Finnish", "finnish", "fi-FI", "fi_FI"])
@@ -68,6 +69,20 @@ def test_detection_of_text_that_says_nothing_gives_a_candidate_with_low_confiden
     found = detect(text, ["en", "fi"])
     assert found.code in ("en", "fi")
     assert found.confidence < 0.6
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["12345", "12345678901234", "1 2 3", "ok", "the", "of", "x", "5G", "wifi", "😀", "🇫🇮", "", "\ud800"],
+)
+def test_text_without_evidence_is_in_the_first_of_all_shipped_languages(text):
+    english_first = sorted(SHIPPED, key=lambda code: (code != "en", code))
+    assert detect(text, english_first).code == "en"
+    assert detect(text, english_first[::-1]).code == "zh"
+
+
+def test_a_dialect_of_arabic_is_arabic():
+    assert detect("إزيك عامل إيه النهارده", SHIPPED).code == "ar"
 
 
 @pytest.mark.parametrize(

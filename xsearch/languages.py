@@ -8,6 +8,7 @@ and older or bibliographic codes (``fre``) as other names.
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -135,7 +136,7 @@ def _names() -> Mapping[str, Language]:
 def _identifier() -> LanguageIdentifier:
     from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
-    return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+    return LanguageIdentifier.from_model_file(MODEL_FILE)
 
 
 @functools.cache
@@ -146,9 +147,20 @@ def _labels() -> Mapping[str, str]:
 
 
 def _scores(text: str) -> dict[str, float]:
+    """The probability of every code that the detector knows, all equal where nothing speaks for any.
+
+    A language counts by its likeliest dialect or script. Their sum would favour those with several, so the detector
+    is asked for logarithms, which it does not add up, and not for probabilities; the temperature is its own.
+    """
+    if not any(map(str.isalpha, text)):
+        text = ""  # it has learnt from some numbers and emoji
     labels = _labels()
-    scores: dict[str, float] = {}
-    for label, probability in _identifier().rank(text):
-        scores[labels[label]] = scores.get(labels[label], 0.0) + probability
-    scores.pop("zxx", None)  # no linguistic content
-    return scores
+    likeliest: dict[str, float] = {}
+    for label, logarithm in _identifier().rank(text):  # the likeliest first
+        likeliest.setdefault(labels[label], logarithm)
+    highest = max(likeliest.values())
+    temperature = math.sqrt(len(text.encode("utf-8", "surrogatepass")) or 1)
+    weights = {code: math.exp((score - highest) / temperature) for code, score in likeliest.items()}
+    total = sum(weights.values())
+    del weights["zxx"]  # no linguistic content
+    return {code: weight / total for code, weight in weights.items()}

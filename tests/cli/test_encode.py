@@ -1,4 +1,5 @@
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -66,3 +67,22 @@ def test_nothing_is_encoded_for_a_file_that_cannot_be_written(run, corpus, tmp_p
     monkeypatch.setattr(Encoder, "encode", lambda *_, **__: pytest.fail("encoded for nothing"))
     (tmp_path / "v.parquet").mkdir()
     assert "it is a directory" in refusal(run("encode", corpus, "--lang", "fi", "-o", tmp_path / "v.parquet"))
+
+
+def test_a_corpus_is_never_replaced_by_its_vectors(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(Encoder, "encode", lambda *_, **__: pytest.fail("encoded for nothing"))
+    corpus = tmp_path / "corp.parquet"
+    pq.write_table(pa.table({"text": ["kissa"]}), corpus)
+    (tmp_path / "link.parquet").symlink_to(corpus)
+    before = corpus.read_bytes()
+    for output in (corpus, tmp_path / "link.parquet"):
+        message = refusal(run("encode", tmp_path, "--lang", "fi", "-o", output))
+        assert message == f"cannot write {output}: it is one of the inputs; name another file"
+    assert corpus.read_bytes() == before
+
+
+def test_a_file_name_that_is_not_unicode_is_refused_where_ids_are_made_of_it(run, tmp_path):
+    (tmp_path / "noid\udcff.csv").write_text("text\nkissa\n")
+    for command in (("encode", "-o", tmp_path / "v.parquet"), ("index", "-c", "odd")):
+        message = refusal(run(*command, tmp_path / "noid\udcff.csv", "--lang", "fi"))
+        assert "noid\ufffd.csv: the name is not UTF-8, and ids are made of it" in message

@@ -166,3 +166,52 @@ def test_questions_are_measured_in_the_languages_that_their_rows_say(run, tmp_pa
         "scores"
     ]
     assert (score["langs"], score["space"]) == (["en", "fi"], "shared")
+
+
+def test_a_report_replaces_an_old_one_but_never_its_results(run, data, tmp_path):
+    results, anchors = tmp_path / "r.json", tmp_path / "anchors.csv"
+    run("eval", "str", "--lang", "fi", "--data", data, "-o", results)
+    anchors.write_text("task,split,subset,model,metric,score\nTatoeba,test,fin-eng,LaBSE,accuracy,97.1\n")
+    before = results.read_bytes(), anchors.read_bytes()
+    for output in (results, anchors):
+        refused = run("eval", "report", results, "--anchors", anchors, "--beside", "LaBSE", "-o", output)
+        assert "it is one of the inputs" in refusal(refused)
+    assert (results.read_bytes(), anchors.read_bytes()) == before
+    (tmp_path / "report.md").write_text("old")
+    (tmp_path / "linked.md").hardlink_to(tmp_path / "report.md")
+    assert run("eval", "report", results, "-o", tmp_path / "report.md").exit_code == 0
+    assert (tmp_path / "report.md").read_text().startswith("# Evaluation")
+    assert (tmp_path / "linked.md").read_text() == "old"  # the new one is written aside, not over the old one
+
+
+@pytest.mark.parametrize(
+    ("output", "message"),
+    [
+        ("file/results.json", "there is no directory"),
+        ("file/deeper/results.json", "there is no directory"),
+        ("data.jsonl", "it is one of the inputs"),
+        ("centre.txt", "it is one of the inputs"),
+        ("taken.json", "it is a directory"),
+    ],
+)
+def test_results_that_cannot_be_written_are_refused_before_anything_is_measured(
+    run, tmp_path, monkeypatch, output, message
+):
+    monkeypatch.setattr("xsearch.evaluation.run.Run.measure", lambda *_: pytest.fail("measured"))
+    for name in ("file", "data.jsonl", "centre.txt"):
+        (tmp_path / name).write_text(name)
+    (tmp_path / "taken.items.parquet").mkdir()
+    measured = ("eval", "bitext", "--data", tmp_path / "data.jsonl", "--centre", tmp_path / "centre.txt")
+    assert message in refusal(run(*measured, "-o", tmp_path / output))
+    assert (tmp_path / "data.jsonl").read_text() == "data.jsonl"
+
+
+def test_results_may_go_to_a_new_directory(run, data, tmp_path):
+    output = tmp_path / "new" / "deeper" / "r.json"
+    assert run("eval", "str", "--lang", "fi", "--data", data, "-o", output).exit_code == 0
+    assert json.loads(output.read_text())["scores"]
+
+
+def test_a_bonus_without_retrieval_is_a_mistake(run, data):
+    message = refusal(run("eval", "str", "--data", data, "--bonus", "0.05"), 2)
+    assert message == "--bonus measures mixed pools again; name retrieval among the tasks."

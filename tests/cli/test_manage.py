@@ -121,6 +121,12 @@ def test_an_export_to_an_unknown_format_or_place_leaves_nothing(run, news, tmp_p
     assert not [path for path in tmp_path.iterdir() if path.name.startswith((".out", "out"))]
 
 
+def test_an_export_never_replaces_a_file_of_its_collection(run, news):
+    for own in [path for path in news.rglob("*") if path.suffix in (".parquet", ".jsonl")]:
+        assert "it is one of the inputs" in refusal(run("export", "news", "-o", own))
+    assert "news is whole" in run("verify", "news").stdout
+
+
 def test_drop_removes_the_collection(run, news):
     assert run("drop", "news").exit_code == 0
     assert not news.exists()

@@ -118,5 +118,5 @@ def test_progress_is_silent_elsewhere(capsys):
 
 def test_cells_of_a_csv_file_are_what_json_has_for_them(tmp_path):
     batch = pa.record_batch({"raw": [b"\xff\x00", None], "x": [float("nan"), 1.5], "flag": [True, None]})
-    write_documents([batch], tmp_path / "out.csv")
+    write_documents([batch], tmp_path / "out.csv", [])
     assert (tmp_path / "out.csv").read_text().split() == ["raw,x,flag", "/wA=,,True", ",1.5,"]

@@ -138,13 +138,21 @@ def test_a_dead_server_is_one_line(run, monkeypatch):
 
 @pytest.fixture
 def stranger(monkeypatch):
-    """Something that listens but is no xsearch server: it gives the same answers in turn."""
+    """Something that listens but is no xsearch server: it gives these answers in turn, each on its own connection.
+
+    It closes a connection without having said so, as servers do with those that are idle.
+    """
     answers = []
 
     class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
         def do_POST(self):
-            status, headers, body = answers.pop(0)
+            self.close_connection = True
             self.rfile.read(int(self.headers["Content-Length"]))
+            status, headers, body = answers.pop(0)
+            if not status:
+                return
             self.send_response(status)
             for name, value in {"Content-Length": str(len(body)), **headers}.items():
                 self.send_header(name, value)
@@ -195,6 +203,22 @@ def test_a_busy_server_is_asked_again(run, stranger, monkeypatch):
     assert waited == [3, 3]
     stranger += [busy] * 5
     assert refusal(run("query", "kissa", "--lang", "fi")) == "the server is busy"
+
+
+def test_a_connection_that_the_server_has_closed_since_is_made_anew(run, stranger, write, monkeypatch):
+    monkeypatch.setattr(query_module, "_REMOTE_BATCH", 1)
+    stranger += [(200, {"Xsearch-Collections": "1"}, SOUND)] * 3
+    file = write("q.txt", "kissa\nkoira\ntalo\n")
+    result = run("query", "--file", file, "--lang", "fi", "--format", "jsonl")
+    assert (result.exit_code, result.stdout.count("\n"), result.stderr) == (0, 3, "")
+
+
+def test_a_server_that_closes_a_new_connection_is_not_asked_again(run, stranger):
+    stranger += [(0, {}, b""), (200, {"Xsearch-Collections": "1"}, SOUND)]
+    message = refusal(run("query", "kissa", "--lang", "fi"))
+    assert message.startswith("no answer from http://127.0.0.1:")
+    assert "closed connection without response" in message
+    assert len(stranger) == 1
 
 
 def test_messages_of_a_server_never_reach_the_terminal_as_they_are(run, stranger):

@@ -222,7 +222,7 @@ def test_a_line_without_end_is_refused_before_it_fills_the_memory(tmp_path, monk
 @pytest.mark.parametrize("end", ["", "\n"])
 def test_an_open_quote_near_the_end_of_a_csv_does_not_swallow_the_rest(tmp_path, end):
     (tmp_path / "a.csv").write_text('id,text\n1,x\n2,"y\n3,z' + end)
-    refused(tmp_path / "a.csv", "row 2: a quote is never closed.*closed quotes")
+    refused(tmp_path / "a.csv", "row 2: unexpected end of data.*quotes closed")
 
 
 def test_a_csv_with_the_line_ends_of_old_macs(tmp_path):
@@ -233,7 +233,7 @@ def test_a_csv_with_the_line_ends_of_old_macs(tmp_path):
 def test_an_open_quote_in_a_csv_is_refused_before_it_fills_the_memory(tmp_path, monkeypatch):
     monkeypatch.setattr("xsearch.corpus.delimited.MAX_ROW_BYTES", 1 << 20)
     (tmp_path / "a.csv").write_text('id,text\n1,"x\n' + "2,y\n" * (1 << 19))
-    refused(tmp_path / "a.csv", "row 1: field larger than field limit.*closed quotes")
+    refused(tmp_path / "a.csv", "row 1: field larger than field limit.*quotes closed")
 
 
 def test_a_text_beyond_the_limit_is_named(tmp_path, monkeypatch):
@@ -276,3 +276,24 @@ def test_a_time_that_is_no_date_of_ours_as_an_id_or_a_language(tmp_path, role):
 
 def test_an_empty_name_is_not_the_working_directory():
     refused([""], "an empty name is no corpus")
+
+
+@pytest.mark.parametrize("skip_invalid", [False, True])
+def test_a_csv_cell_that_goes_on_behind_its_quotes_names_the_row(tmp_path, skip_invalid):
+    (tmp_path / "a.csv").write_text('id,text\n1,x\n2,"Come in," she said.\n3,y\n')
+    refused(tmp_path / "a.csv", "row 2: ',' expected after '\"'.*doubled", skip_invalid=skip_invalid)
+
+
+def test_a_csv_cell_that_does_not_fit_the_type_of_its_column_elsewhere(tmp_path):
+    parquet(tmp_path / "a.parquet", text=["x"], n=pa.array([1], pa.decimal128(10, 2)))
+    (tmp_path / "b.csv").write_text("text,n\ny,1234567890123456789\n")
+    with pytest.raises(CorpusError, match=r"column 'n' cannot be read as decimal128\(20, 2\) throughout"):
+        list(Corpus.open(tmp_path).batches())
+
+
+def test_a_file_name_that_is_not_unicode_makes_no_ids(tmp_path):
+    path = tmp_path / "noid\udcff.csv"
+    path.write_text("text\nx\n")
+    refused(path, "the name is not UTF-8, and ids are made of it; rename the file")
+    path.write_text("id,text\n1,x\n")
+    assert next(Corpus.open(path).batches()).ids == ["1"]

@@ -206,6 +206,22 @@ def test_the_cells_of_a_tsv_file_are_parted_by_tabs_alone(tmp_path):
     assert documents(Corpus.open(tmp_path / "c.tsv")) == [{"id": "c:1", "text": "a, b; c|d"}]
 
 
+def test_quotes_are_part_of_the_text_in_a_tsv_file_where_they_do_not_all_enclose_cells(tmp_path):
+    texts = ['"I am here.', 'He said "yes" to me.', "no quotes", '"Come in," she said.']
+    (tmp_path / "c.tsv").write_text("text\n" + "\n".join(texts) + "\n")
+    assert [document["text"] for document in documents(Corpus.open(tmp_path / "c.tsv"))] == texts
+
+
+def test_quotes_enclose_cells_in_a_tsv_file_where_they_all_can(tmp_path):
+    (tmp_path / "c.tsv").write_text('text\tn\n"a ""b""\tc\nd"\t1\n')
+    assert documents(Corpus.open(tmp_path / "c.tsv")) == [{"id": "c:1", "text": 'a "b"\tc\nd', "n": 1}]
+
+
+def test_a_header_cell_may_hold_other_delimiters_in_quotes(tmp_path):
+    (tmp_path / "c.csv").write_text('"a;b",text\n1,x\n')
+    assert documents(Corpus.open(tmp_path / "c.csv")) == [{"id": "c:1", "text": "x", "a;b": 1}]
+
+
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
 def test_csv_delimiters_are_told_by_the_header(tmp_path, delimiter):
     rows = [["id", "text"], ["1", '"a, b; c|d"']]
@@ -289,3 +305,46 @@ def test_a_column_that_is_empty_in_every_file_is_text(tmp_path):
     corpus = Corpus.open(tmp_path)
     assert [str(field.type) for field in corpus.metadata_schema] == ["string"]
     assert [batch.metadata["note"].to_pylist() for batch in corpus.batches()] == [[None], [None]]
+
+
+LONG = 1234567890123456789
+
+
+@pytest.mark.parametrize("first", ["jsonl", "csv"])
+@pytest.mark.parametrize("second", ["jsonl", "csv", "parquet"])
+def test_integers_that_no_float_holds_are_text_beside_fractions_in_another_file(tmp_path, first, second):
+    for name, tweet in ((f"1.{first}", LONG), (f"2.{second}", 0.5), (f"3.{first}", 7)):
+        if name.endswith("csv"):
+            (tmp_path / name).write_text(f"text,tweet\nx,{tweet}\n")
+        else:
+            write(tmp_path / name, [{"text": "x", "tweet": tweet}])
+    for paths in (tmp_path, sorted(tmp_path.iterdir(), reverse=True)):
+        assert {one["tweet"] for one in documents(Corpus.open(paths))} == {str(LONG), "0.5", "7"}
+
+
+def test_integers_that_no_float_holds_are_text_beside_fractions_far_away_in_the_file(tmp_path, monkeypatch):
+    monkeypatch.setattr("xsearch.corpus.jsonl._SURVEY_LINES", 1)
+    for tweets in ([LONG, 7, 0.5], [0.5, 7, -LONG], [7, 0.5, 2**53 + 1]):
+        path = write(tmp_path / "j.jsonl", [{"text": "x", "tweet": tweet} for tweet in tweets])
+        assert [one["tweet"] for one in documents(Corpus.open(path))] == [str(tweet) for tweet in tweets]
+    path = write(tmp_path / "j.jsonl", [{"text": "x", "tweet": tweet} for tweet in (2**53, 0.5, None)])
+    assert [one["tweet"] for one in documents(Corpus.open(path))] == [2**53, 0.5, None]
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pa.list_(pa.string()),
+        pa.struct([("a", pa.int64())]),
+        pa.map_(pa.string(), pa.int64()),
+        pa.time64("us"),
+        pa.duration("s"),
+    ],
+    ids=str,
+)
+def test_a_csv_column_without_values_has_the_type_of_other_files(tmp_path, kind):
+    pq.write_table(pa.table({"text": ["x"], "tags": pa.nulls(1, kind)}), tmp_path / "a.parquet")
+    (tmp_path / "b.csv").write_text("text,tags\ny,\n")
+    corpus = Corpus.open(tmp_path)
+    assert corpus.metadata_schema.types == [kind]
+    assert [one["tags"] for one in documents(corpus)] == [None, None]

@@ -37,6 +37,12 @@ def test_a_column_can_be_named(tmp_path):
     [
         ("q.txt", b"s\xe4\xe4\n", "line 1: byte 0xe4 is not UTF-8"),
         ("q.jsonl", b'{"query": "x"}\n{"query": null}\n', "line 2: the text is null"),
+        (
+            "q.jsonl",
+            b'{"query": "x"}\n\n{"query": " \\t"}\n',
+            "line 3: the query is empty; expected some words; mend",
+        ),
+        ("q.csv", b"id,query\n1,x\n2, \n", "row 2: the query is empty"),
         ("q.docx", b"PK", "no format that is read here"),
     ],
 )

@@ -71,7 +71,7 @@ def encode(
     )
     with progress("encoding", opened.row_count) as bar:
         batches = _vectors(opened, code, space, device, bar)
-        count = write_parquet(batches, output, empty=_schema(0))
+        count = write_parquet(batches, output, opened.files, empty=_schema(0))
     notice(f"Wrote {count:,} vectors to {output}.")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -149,8 +150,12 @@ def run(
         raise click.UsageError("--centre-on needs the parallel text that --centre names.")
     if centre is not None and not centre.exists():
         raise click.UsageError(f"--centre: there is no file or folder {centre}.")
+    if bonus is not None and "retrieval" not in tasks:
+        raise click.UsageError("--bonus measures mixed pools again; name retrieval among the tasks.")
     pivot = resolve(centre_on).code if centre_on else None
     codes = language_codes(langs)
+    if output is not None:
+        _make_room(output, [data, *([centre] if centre else [])])
     encoder = load_encoder(
         encoder_name, name=name, device=device, query_prompt=query_prompt, document_prompt=document_prompt
     )
@@ -176,6 +181,21 @@ def run(
     else:
         write_results(results, output)
         notice(f"Wrote {output}")
+
+
+def _make_room(output: Path, inputs: Sequence[Path]) -> None:
+    """Makes the directory of the results, so that one that cannot be is known before anything is measured.
+
+    Raises:
+        CorpusError: as ``check_output``.
+    """
+    from xsearch.cli.output_file import check_output
+    from xsearch.evaluation.results import items_path
+
+    with suppress(FileExistsError, NotADirectoryError):
+        output.parent.mkdir(parents=True, exist_ok=True)
+    for path in (output, items_path(output)):
+        check_output(path, inputs)
 
 
 def _centred(

@@ -25,6 +25,7 @@ _PUBLISHED = "LaBSE,mE5-small,mE5-base,BGE-M3,pm-MiniLM-L12"
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Write here instead of to stdout.")
 def report(results: tuple[Path, ...], anchors: Path | None, beside: str, output: Path | None) -> None:
     """Render results as one Markdown report, beside published scores."""
+    from xsearch.cli.output_file import replacing
     from xsearch.evaluation import read_results
     from xsearch.evaluation.anchors import read_anchors
     from xsearch.evaluation.report import render
@@ -35,7 +36,8 @@ def report(results: tuple[Path, ...], anchors: Path | None, beside: str, output:
     if output is None:
         _show(text)
     else:
-        output.write_text(text, encoding="utf-8")
+        with replacing(output, [*results, *([anchors] if anchors else [])]) as file:
+            file.write(text.encode())
         notice(f"Wrote {output}")
 
 

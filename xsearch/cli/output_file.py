@@ -19,16 +19,31 @@ if TYPE_CHECKING:
 SUFFIXES = (".parquet", ".jsonl", ".csv")
 
 
+def check_output(path: Path, inputs: Iterable[Path]) -> None:
+    """Refuses a file that a command cannot write, or should not, for it is one of those that it reads.
+
+    Raises:
+        CorpusError: there can be no file of that name, or it is one of the inputs, under whatever name.
+    """
+    problem = None
+    if path.is_dir():
+        problem = "it is a directory"
+    elif not path.parent.is_dir():
+        problem = f"there is no directory {path.parent}"
+    if problem:
+        raise CorpusError(f"cannot write {path}: {problem}; name a file in a directory that exists")
+    if path.exists() and any(one.exists() and path.samefile(one) for one in inputs):
+        raise CorpusError(f"cannot write {path}: it is one of the inputs; name another file")
+
+
 @contextlib.contextmanager
-def replacing(path: Path) -> Iterator[IO[bytes]]:
+def replacing(path: Path, inputs: Iterable[Path]) -> Iterator[IO[bytes]]:
     """A file that takes the place of ``path`` when the block ends well, and is removed otherwise.
 
     Raises:
-        CorpusError: there can be no file of that name.
+        CorpusError: as ``check_output``.
     """
-    if path.is_dir() or not path.parent.is_dir():
-        problem = "it is a directory" if path.is_dir() else f"there is no directory {path.parent}"
-        raise CorpusError(f"cannot write {path}: {problem}; name a file in a directory that exists")
+    check_output(path, inputs)
     draft = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:
         with draft.open("wb") as file:
@@ -38,15 +53,17 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
         draft.unlink(missing_ok=True)
 
 
-def write_parquet(batches: Iterable[pa.RecordBatch], path: Path, *, empty: pa.Schema) -> int:
-    """Streams batches of one schema into a Parquet file; returns the number of rows.
+def write_parquet(
+    batches: Iterable[pa.RecordBatch], path: Path, inputs: Iterable[Path], *, empty: pa.Schema
+) -> int:
+    """Streams batches of one schema, made of the inputs, into a Parquet file; returns the number of rows.
 
     ``empty`` is the schema of the file if there is no batch.
     """
     import pyarrow.parquet as pq
 
     rows = 0
-    with replacing(path) as file:
+    with replacing(path, inputs) as file:
         stream = iter(batches)
         first = next(stream, None)
         with pq.ParquetWriter(file, first.schema if first else empty, compression="zstd") as writer:
@@ -56,24 +73,23 @@ def write_parquet(batches: Iterable[pa.RecordBatch], path: Path, *, empty: pa.Sc
     return rows
 
 
-def write_documents(batches: Iterable[pa.RecordBatch], path: Path) -> int:
-    """Streams documents into a Parquet, JSONL or CSV file, told by its name; returns how many there were.
+def write_documents(batches: Iterable[pa.RecordBatch], path: Path, inputs: Iterable[Path]) -> int:
+    """Streams documents of the inputs into a Parquet, JSONL or CSV file, told by its name; returns how many.
 
     Raises:
-        CorpusError: the name ends in something else.
+        CorpusError: the name ends in something else; or as ``check_output``.
     """
     match path.suffix.lower():
         case ".parquet":
             import pyarrow as pa
 
-            return write_parquet(
-                batches, path, empty=pa.schema([(name, pa.string()) for name in ("id", "lang", "text")])
-            )
+            empty = pa.schema([(name, pa.string()) for name in ("id", "lang", "text")])
+            return write_parquet(batches, path, inputs, empty=empty)
         case ".jsonl":
-            with replacing(path) as file:
+            with replacing(path, inputs) as file:
                 return sum(_write_lines(file, batch.to_pylist()) for batch in batches)
         case ".csv":
-            with replacing(path) as file:
+            with replacing(path, inputs) as file:
                 return _write_csv(file, batches)
     raise CorpusError(f"cannot tell the format of {path}; expected a name ending in {', '.join(SUFFIXES)}")
 

@@ -108,29 +108,34 @@ class RemoteServer:
         tries = 0
         while True:
             tries += 1
-            try:
-                self._connection.request(
-                    "POST",
-                    self._path,
-                    body,
-                    {"Content-Type": "application/json", "Accept": "application/json"},
-                )
-                response = self._connection.getresponse()
-                headers = {name.lower(): value for name, value in response.getheaders()}
-                answer = response.read()
-            except UnicodeError:  # a host or a path that cannot be written in a request
-                raise _no_address(self._url) from None
-            except HTTPException:
-                raise ServerError(self._stranger()) from None
-            except OSError as error:
-                reason = error.strerror or str(error) or type(error).__name__
-                raise ServerError(
-                    f"no answer from {self._url}: {reason}; start it with `xsearch serve`, or unset XSEARCH_SERVER"
-                ) from error
-            if response.status not in _BUSY or tries == _TRIES:
-                return response.status, headers, answer
+            status, headers, answer = self._exchange(body)
+            if status not in _BUSY or tries == _TRIES:
+                return status, headers, answer
             wait = headers.get("retry-after", "1")
             time.sleep(min(int(wait), 10) if wait.isdigit() else 1)
+
+    def _exchange(self, body: bytes) -> tuple[int, dict[str, str], bytes]:
+        """One answer; over a new connection where the server, after a pause of ours, has closed the one from before."""
+        kept = self._connection.sock is not None
+        try:
+            self._connection.request(
+                "POST", self._path, body, {"Content-Type": "application/json", "Accept": "application/json"}
+            )
+            response = self._connection.getresponse()
+            headers = {name.lower(): value for name, value in response.getheaders()}
+            return response.status, headers, response.read()
+        except UnicodeError:  # a host or a path that cannot be written in a request
+            raise _no_address(self._url) from None
+        except OSError as error:  # or of both kinds, where an answer ends before it begins
+            if kept and isinstance(error, ConnectionError):
+                self._connection.close()
+                return self._exchange(body)
+            reason = error.strerror or str(error) or type(error).__name__
+            raise ServerError(
+                f"no answer from {self._url}: {reason}; start it with `xsearch serve`, or unset XSEARCH_SERVER"
+            ) from error
+        except HTTPException:
+            raise ServerError(self._stranger()) from None
 
     def _refusal(self, status: int, body: bytes) -> str:
         if status == 503:  # the answer to more connections than it may have is not its own

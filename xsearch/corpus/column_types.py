@@ -26,6 +26,9 @@ _CELL_PATTERNS: tuple[tuple[pa.DataType, str], ...] = (
     (pa.timestamp("us"), f"^{_DATE}[T ][0-9]{{2}}:[0-9]{{2}}(:[0-9]{{2}}(\\.[0-9]{{1,6}})?)?$"),
 )
 
+# What a field says of integers that no float holds: beside fractions they are text, as in one CSV file.
+_LONG = {"integers": "long"}
+_LONGEST_IN_FLOAT = 2**53
 
 _MAX_DEPTH = 16  # of lists and objects in one value; deeper ones are kept as JSON text
 
@@ -34,17 +37,17 @@ _MAX_DEPTH = 16  # of lists and objects in one value; deeper ones are kept as JS
 class JsonTypes:
     """Types of the keys of JSON objects, in the order of their first appearance."""
 
-    found: dict[str, pa.DataType] = field(default_factory=dict)
+    found: dict[str, pa.Field] = field(default_factory=dict)
 
     def observe(self, name: str, values: Sequence[Any]) -> None:
         """Widens the type of a column so that it holds these values too."""
-        known = self.found.get(name, pa.null())
-        if known != pa.string():
-            self.found[name] = join_types(known, _json_type(values))
+        known = self.found.get(name, pa.field(name, pa.null()))
+        if known.type != pa.string():
+            self.found[name] = _join(known, _json_field(name, values))
 
     def schema(self) -> pa.Schema:
         """The columns seen; those that were null throughout have the type null."""
-        return pa.schema(list(self.found.items()))
+        return pa.schema(list(self.found.values()))
 
 
 @dataclass(slots=True)
@@ -63,30 +66,22 @@ class CellTypes:
 
     def schema(self, names: Iterable[str]) -> pa.Schema:
         """The types of these columns: text where none is left, null where every cell was empty."""
-        return pa.schema(
-            [(name, next(iter(self.possible.get(name, [pa.null()])), pa.string())) for name in names]
-        )
+        return pa.schema([self._field(name) for name in names])
 
-
-def join_types(one: pa.DataType, other: pa.DataType) -> pa.DataType:
-    """The narrowest type that holds both; text if there is none."""
-    if one == other:
-        return one
-    try:
-        schemas = [pa.schema([("value", one)]), pa.schema([("value", other)])]
-        return pa.unify_schemas(schemas, promote_options="permissive").field(0).type
-    except (pa.ArrowTypeError, pa.ArrowInvalid):
-        return pa.string()
+    def _field(self, name: str) -> pa.Field:
+        left = self.possible.get(name, [pa.null()])
+        long = pa.int64() in left and pa.float64() not in left
+        return pa.field(name, next(iter(left), pa.string()), metadata=_LONG if long else None)
 
 
 def join_schemas(schemas: Iterable[pa.Schema]) -> pa.Schema:
     """All columns of all files, each with a type that holds its values in every file; text if it has none anywhere."""
-    joined: dict[str, pa.DataType] = {}
+    joined: dict[str, pa.Field] = {}
     for schema in schemas:
         for column in schema:
-            joined[column.name] = join_types(joined.get(column.name, column.type), column.type)
+            joined[column.name] = _join(joined.get(column.name, column), column)
     return pa.schema(
-        [(name, pa.string() if pa.types.is_null(kind) else kind) for name, kind in joined.items()]
+        [(name, pa.string() if pa.types.is_null(one.type) else one.type) for name, one in joined.items()]
     )
 
 
@@ -94,12 +89,10 @@ def json_array(values: Sequence[Any], kind: pa.DataType, name: str) -> pa.Array:
     """JSON values as a column of this type; for text, anything but strings is written as JSON.
 
     Raises:
-        CorpusError: the values do not fit, which a type found by ``join_types`` excludes for most types.
+        CorpusError: the values do not fit, which a type found by ``join_schemas`` excludes for most types.
     """
     if kind == pa.string():
         values = [value if value is None or isinstance(value, str) else _json_text(value) for value in values]
-    elif kind == pa.float64():
-        values = [None if value is None else float(value) for value in values]
     try:
         return pa.array(values, type=kind)
     except (
@@ -120,6 +113,8 @@ def cast_array(column: pa.Array, kind: pa.DataType, name: str) -> pa.Array:
         column = column.storage
     if column.type == kind:
         return column
+    if column.null_count == len(column):  # which may be of a type that cannot be cast
+        return pa.nulls(len(column), kind)
     try:
         return column.cast(kind)
     except pa.ArrowNotImplementedError:
@@ -147,6 +142,31 @@ def _misfit(name: str, kind: pa.DataType, error: Exception) -> CorpusError:
     return CorpusError(
         f"column {name!r} cannot be read as {kind} throughout: {error}; write its values alike, or leave it out"
     )
+
+
+def _join(one: pa.Field, other: pa.Field) -> pa.Field:
+    """The narrowest type that holds both; text if there is none."""
+    long = _is_long(one) or _is_long(other)
+    if long and (pa.types.is_floating(one.type) or pa.types.is_floating(other.type)):
+        return pa.field(one.name, pa.string())
+    kind = one.type
+    if kind != other.type:
+        schemas = [pa.schema([("value", kind)]), pa.schema([("value", other.type)])]
+        try:
+            kind = pa.unify_schemas(schemas, promote_options="permissive").field(0).type
+        except (pa.ArrowTypeError, pa.ArrowInvalid):
+            kind = pa.string()
+    return pa.field(one.name, kind, metadata=_LONG if long else None)
+
+
+def _is_long(column: pa.Field) -> bool:
+    return (column.metadata or {}).get(b"integers") == b"long"
+
+
+def _json_field(name: str, values: Sequence[Any]) -> pa.Field:
+    kind = _json_type(values)
+    long = pa.types.is_int64(kind) and max(map(abs, filter(None, values)), default=0) > _LONGEST_IN_FLOAT
+    return pa.field(name, kind, metadata=_LONG if long else None)
 
 
 def _json_type(values: Sequence[Any]) -> pa.DataType:

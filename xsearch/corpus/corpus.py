@@ -80,11 +80,14 @@ class Corpus:
 
         Raises:
             CorpusError: a file that is missing, corrupt or of no known format; a column that does not
-                exist; rows without text and the like (unless ``skip_invalid``); no document at all.
+                exist; a file name that is not UTF-8 where ids are made of it; rows without text and the like
+                (unless ``skip_invalid``); no document at all.
         """
         files = find_files([paths] if isinstance(paths, (str, Path)) else paths)
         sources = [open_source(path) for path in files]
         columns = _columns(sources, text_column, id_column, lang_column)
+        if columns.id is None:
+            _check_labels(files)
         survey = _survey(sources, columns, lang)
         if survey.invalid and not skip_invalid:
             more = f" ({survey.invalid} such rows in all)" if survey.invalid > 1 else ""
@@ -144,6 +147,16 @@ def _columns(sources: Sequence[Source], text: str | None, id: str | None, lang: 
             source.present(), text=columns.text, id=columns.id, lang=columns.lang, where=str(source.path)
         )
     return columns
+
+
+def _check_labels(files: Sequence[Path]) -> None:
+    for path, label in labels(files).items():
+        try:
+            label.encode()
+        except UnicodeEncodeError as error:
+            raise CorpusError(
+                f"{path}: the name is not UTF-8, and ids are made of it; rename the file or name its --id-column"
+            ) from error
 
 
 def _survey(sources: Sequence[Source], columns: Columns, lang: str | None) -> _Survey:

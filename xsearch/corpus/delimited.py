@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import csv
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 
 import pyarrow as pa
 
-from xsearch.corpus.column_types import CellTypes
+from xsearch.corpus.column_types import CellTypes, conform
 from xsearch.corpus.columns import Columns
 from xsearch.corpus.lines import not_utf8, read_lines
 from xsearch.corpus.source import CHUNK_BYTES, MAX_ROW_BYTES, Rows, no_metadata, refuse_repeated
@@ -52,35 +54,45 @@ class DelimitedSource:
     def rows(self, columns: Columns, schema: pa.Schema, size: int) -> Iterator[Rows]:
         """The rows in chunks of at most ``size``."""
         for table, rows in self._chunks(columns, size):
-            arrays = [
-                table.column(c.name).cast(c.type)
-                if c.name in table.column_names
-                else pa.nulls(len(table), c.type)
-                for c in schema
-            ]
-            metadata = pa.Table.from_arrays(arrays, schema=schema) if arrays else rows.metadata
+            metadata = conform(table, schema) if schema.names else rows.metadata
             yield Rows(rows.numbers, rows.texts, rows.ids, rows.langs, metadata, rows.broken)
 
     @cached_property
     def _header(self) -> list[str]:
-        header = self._first_record(self._delimiter)
+        header = [name.strip() for name in next(self._records(), [])]
         if not any(header):
             raise CorpusError(f"{self.path} is empty; expected a header line with column names")
         return header
 
     @cached_property
     def _delimiter(self) -> str:
-        if self.path.suffix.lower() == ".tsv":
+        if self._tabs:
             return "\t"
-        return max(_DELIMITERS, key=lambda delimiter: len(self._first_record(delimiter)))
+        return max(_DELIMITERS, key=self._columns_if)
 
-    def _first_record(self, delimiter: str) -> list[str]:
-        """What the header names if this separates its cells, which may span lines."""
-        records = csv.reader(self._lines(), delimiter=delimiter)
+    @property
+    def _tabs(self) -> bool:
+        return self.path.suffix.lower() == ".tsv"
+
+    def _columns_if(self, delimiter: str) -> int:
+        """How many columns the header names if this separates its cells, which may span lines."""
         try:
-            return [name.strip() for name in next(filter(None, records), [])]
-        except csv.Error as error:
-            raise self._unreadable(0, str(error)) from error
+            return len(next(filter(None, csv.reader(self._lines(), delimiter=delimiter)), []))
+        except csv.Error:
+            return 0
+
+    @cached_property
+    def _quoted(self) -> bool:
+        """Whether quotation marks enclose cells: in a TSV file that has others, they are all part of the text.
+
+        One that encloses nothing would swallow the rows up to the next, so all of such a file is looked at.
+        """
+        if self._tabs:
+            try:
+                deque(csv.reader(self._lines(), delimiter="\t", strict=True), maxlen=0)
+            except csv.Error:
+                return False
+        return True
 
     def _chunks(self, columns: Columns, size: int) -> Iterator[tuple[pa.Table, Rows]]:
         numbers: list[int] = []
@@ -88,7 +100,7 @@ class DelimitedSource:
         broken: list[tuple[int, str]] = []
         weight = 0
         width = len(self._header)
-        for number, record in self._records():
+        for number, record in enumerate(islice(self._records(), 1, None), start=1):
             if len(record) == width:
                 numbers.append(number)
                 records.append(record)
@@ -116,37 +128,25 @@ class DelimitedSource:
             broken=broken,
         )
 
-    def _records(self) -> Iterator[tuple[int, list[str]]]:
-        """Row number and cells of each row after the header, blank lines passed over."""
-        lines: list[str] = []  # of the row that is being read, and then of the last one
-        last: list[str] = []
-
-        def noted() -> Iterator[str]:
-            for line in self._lines():
-                lines.append(line)
-                yield line
-
-        number = -1
-        try:
-            for record in csv.reader(noted(), delimiter=self._delimiter):
-                if record:
-                    number += 1
-                    if number:
-                        yield number, record
-                last = [*lines]
-                lines.clear()
-        except csv.Error as error:
-            raise self._unreadable(number + 1, str(error)) from error
-        # Within a quote that nothing closes, one more quote is still of the same row; after a sound row, of another.
-        if last and len(list(csv.reader([*last, '"'], delimiter=self._delimiter))) == 1:
-            raise self._unreadable(number, "a quote is never closed, so the rest of the file is one cell")
-
-    def _unreadable(self, number: int, reason: str) -> CorpusError:
-        where = f"row {number}" if number > 0 else "header"
-        return CorpusError(
-            f"{self.path}, {where}: {reason}; expected cells of at most {MAX_ROW_BYTES >> 20} MB, closed quotes "
-            "and one kind of line end"
+    def _records(self) -> Iterator[list[str]]:
+        """The cells of the header and of each row, blank lines passed over."""
+        lines = csv.reader(
+            self._lines(),
+            delimiter=self._delimiter,
+            quoting=csv.QUOTE_MINIMAL if self._quoted else csv.QUOTE_NONE,
+            strict=True,
         )
+        number = 0
+        try:
+            for record in filter(None, lines):
+                yield record
+                number += 1
+        except csv.Error as error:
+            where = f"row {number}" if number else "header"
+            raise CorpusError(
+                f"{self.path}, {where}: {error}; expected cells of at most {MAX_ROW_BYTES >> 20} MB, quotes closed, "
+                "and doubled within a quoted cell, and one kind of line end"
+            ) from error
 
     def _lines(self) -> Iterator[str]:
         csv.field_size_limit(MAX_ROW_BYTES)

@@ -56,7 +56,7 @@ class Source(Protocol):
         """What row numbers count: ``row`` or ``line``."""
 
     def present(self) -> dict[str, bool]:
-        """The columns, in order, and whether each may hold text; from the head of the file alone."""
+        """The columns, in order, and whether each may hold text; before the survey."""
 
     def survey(self, columns: Columns) -> Iterator[Rows]:
         """Passes over the whole file, without metadata; afterwards ``metadata_schema`` is known."""

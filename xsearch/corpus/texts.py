@@ -10,7 +10,7 @@ import pyarrow as pa
 from xsearch.corpus.columns import TEXT_NAMES, Columns, choose_columns
 from xsearch.corpus.files import find_files
 from xsearch.corpus.lines import not_utf8, read_lines
-from xsearch.corpus.screening import Screening
+from xsearch.corpus.screening import Problem, Screening
 from xsearch.corpus.sources import open_source
 from xsearch.errors import CorpusError
 
@@ -24,7 +24,7 @@ def read_queries(path: str | Path, column: str | None = None) -> Iterator[str]:
 
     Raises:
         CorpusError: the file is missing, corrupt or of no known format, the column cannot be told or does not
-            exist, or a cell is no string.
+            exist, or a cell is no string or blank.
     """
     if Path(path).suffix.lower() == ".txt":
         yield from _lines(Path(path))
@@ -38,6 +38,11 @@ def read_queries(path: str | Path, column: str | None = None) -> Iterator[str]:
         screening = Screening()
         for rows in source.rows(columns, pa.schema([]), _CHUNK):
             documents, problems = screening.screen(rows, file=file, unit=source.unit, label="")
+            problems += [
+                Problem(file, source.unit, number, "the query is empty; expected some words")
+                for number, text in zip(rows.numbers, rows.texts, strict=True)
+                if isinstance(text, str) and not text.strip()
+            ]
             if problems:
                 raise CorpusError(f"{problems[0]}; mend the file")
             yield from documents.texts
