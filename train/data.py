@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from train.keys import sentence_key, text_key
+from train.keys import text_key
 from train.leaks import refuse_leaks, sentence_keys
 from train.reading import Pair, read_columns, read_pairs, read_texts, read_translations
 from train.recipe import Data
@@ -72,7 +72,7 @@ def read_training_data(
     """Read what `folder` (or a single Parquet file of pairs) holds for the language.
 
     Without pairs in dev/, 2 % of the pairs (at least 50 if there are enough, at most 1000) are held out, by content, so
-    that the same rows are held out in every run.
+    that the same rows are held out in every run. No text of dev/ or held out stays in any part that is learnt from.
 
     Raises:
         XsearchError: nothing to read, too few usable pairs, or sentences of `test_sets` among the training data.
@@ -87,10 +87,15 @@ def read_training_data(
     data.pairs = list(_clean(read_translations(file, language), settings, data.left_out))
     if folder.is_dir():
         _read_beside(folder, data, settings)
+    learnt = _settle_dev(data)
+    data.pairs = [p for p in data.pairs if learnt(p.left, p.right)]
+    data.paraphrases = [p for p in data.paraphrases if learnt(p.left, p.right)]
+    data.english = [p for p in data.english if learnt(p.left, p.right)]
+    data.graded = [p for p in data.graded if learnt(p.left, p.right)]
+    data.monolingual = [text for text in data.monolingual if learnt(text)]
+    if folder.is_dir():
         for relative in settings.relatives:
-            data.relatives += _read_relative(folder, relative, settings, data)
-    if not (data.dev.get("short") or data.dev.get("long")):
-        data.pairs, data.dev["short"] = _hold_out(data.pairs, language)
+            data.relatives += _read_relative(folder, relative, settings, len(data.pairs), learnt)
     if test_sets is not None:
         together: list[Pair] = [*data.translations(), *data.paraphrases, *data.english, *data.graded]
         sides = [text for p in together for text in (p.left, p.right)]
@@ -127,10 +132,12 @@ def _read_beside(folder: Path, data: TrainingData, settings: Data) -> None:
             data.scored[name] = _read_scored(path, name)
 
 
-def _read_relative(folder: Path, relative: str, settings: Data, data: TrainingData) -> list[Pair]:
+def _read_relative(
+    folder: Path, relative: str, settings: Data, own: int, learnt: Callable[..., bool]
+) -> list[Pair]:
     """Translations into `relative`, whose sources carry its name; of several relatives each gives as many.
 
-    Chosen by content, so that the same rows are chosen in every run.
+    How many depends on the language's `own` pairs. Chosen by content, so that the same rows are chosen in every run.
     """
     path = folder / "parallel" / f"en-{relative}.parquet"
     if not path.is_file():
@@ -139,13 +146,12 @@ def _read_relative(folder: Path, relative: str, settings: Data, data: TrainingDa
             "shared or another without relatives"
         )
     share = settings.relatives_share
-    wanted = round(len(data.pairs) * share / (1 - share) / len(settings.relatives))
-    held_out = {sentence_key(p.left) for pairs in data.dev.values() for p in pairs}
+    wanted = round(own * share / (1 - share) / len(settings.relatives))
     pairs = sorted(
         _clean(read_translations(path, relative), settings, Counter()),
         key=lambda pair: text_key(pair.left + "\0" + pair.right),
     )
-    usable = (pair for pair in pairs if sentence_key(pair.left) not in held_out)
+    usable = (pair for pair in pairs if learnt(pair.left, pair.right))
     return [Pair(p.left, p.right, f"{relative}:{p.source}") for p in islice(usable, wanted)]
 
 
@@ -199,7 +205,7 @@ def _clean(pairs: Iterable[Pair], settings: Data, left_out: Counter[str]) -> Ite
             left_out["with an empty side"] += 1
         elif len(pair.left) > settings.max_characters or len(pair.right) > settings.max_characters:
             left_out[f"longer than {settings.max_characters} characters"] += 1
-        elif "\ufffd" in pair.left or "\ufffd" in pair.right:
+        elif _is_garbled(pair.left) or _is_garbled(pair.right):
             left_out["wrongly decoded"] += 1
         elif (key := (pair.left, pair.right)) in seen:
             left_out["duplicated"] += 1
@@ -212,24 +218,44 @@ def _usable(texts: Iterable[str], settings: Data, left_out: Counter[str]) -> Ite
     for text in texts:
         if len(text) > settings.max_characters:
             left_out[f"(monolingual) longer than {settings.max_characters} characters"] += 1
-        elif "\ufffd" in text:
+        elif _is_garbled(text):
             left_out["(monolingual) wrongly decoded"] += 1
         else:
             yield text
 
 
-def _hold_out(pairs: list[Pair], language: str) -> tuple[list[Pair], list[Pair]]:
+def _is_garbled(text: str) -> bool:
+    """Whether bytes were no UTF-8, or were UTF-16, whose Latin letters each bring a NUL."""
+    return "\ufffd" in text or "\0" in text
+
+
+def _settle_dev(data: TrainingData) -> Callable[..., bool]:
+    """Hold pairs out where dev/ has none; gives what says of the texts of a row whether it may be learnt from.
+
+    It may not where the sentence of one of them, however short or spelt, is chosen on; such rows are counted.
+    """
+    key = sentence_keys(data.language)
+    sets: list[Sequence[Pair]] = [*data.dev.values(), *data.scored.values()]
+    reasons = {
+        key(text): "in a development set" for pairs in sets for p in pairs for text in (p.left, p.right)
+    }
+    if not (data.dev.get("short") or data.dev.get("long")):
+        data.dev["short"] = _hold_out(data.pairs)
+        reasons |= {key(text): "held out" for p in data.dev["short"] for text in (p.left, p.right)}
+
+    def learnt(*texts: str) -> bool:
+        reason = next((reasons[k] for k in map(key, texts) if k in reasons), None)
+        if reason is not None:
+            data.left_out[reason] += 1
+        return reason is None
+
+    return learnt
+
+
+def _hold_out(pairs: list[Pair]) -> list[Pair]:
     wanted = min(1000, max(len(pairs) // 50, min(50, len(pairs) - MINIMUM_PAIRS)))
-    key = sentence_keys(language)
     order = sorted(range(len(pairs)), key=lambda i: text_key(pairs[i].left + "\0" + pairs[i].right))
-    held = set(order[:wanted])
-    keys = {key(side) for i in held for side in (pairs[i].left, pairs[i].right)}
-    train = [
-        pair
-        for i, pair in enumerate(pairs)
-        if i not in held and keys.isdisjoint((key(pair.left), key(pair.right)))
-    ]
-    return train, [pairs[i] for i in sorted(held)]
+    return [pairs[i] for i in sorted(order[:wanted])]
 
 
 def cross_lingual_paraphrases(data: TrainingData) -> list[Pair]:

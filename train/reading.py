@@ -6,9 +6,10 @@ Whatever is wrong with a row (missing, not UTF-8) reaches the caller as text, so
 
 from __future__ import annotations
 
+import codecs
 import csv
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,14 @@ from xsearch.languages import detect, resolve
 BESIDE_TEXT = ("source", "doc", "id", "lang")
 """Columns that go with the texts of a pair where there are more than two columns of text."""
 _SIDES = {"source", "target", "src", "tgt", "trg", "xx"}
+_NAMES = {
+    *_SIDES,
+    *BESIDE_TEXT,
+    *"index language licence license score sentence text translation unnamed url".split(),
+}
 _SAMPLE = 100
+_NO_TEXT = re.compile(r"[-+]?\d[\d.,]*(e[-+]?\d+)?|CC[- ]?(BY|0)\b.*", re.IGNORECASE)
+"""A number (of a row, of a sentence, a score), or the licence beside each pair of manythings.org's files."""
 
 
 @dataclass(frozen=True)
@@ -38,22 +46,31 @@ class Pair:
 
 
 def read_translations(path: Path, language: str) -> list[Pair]:
-    """Rows of a Parquet file as (English, foreign) pairs, whatever the order and names of its two text columns.
+    """Rows of a file as (English, foreign) pairs, whatever the order and names of its two text columns.
 
     A column named after English or the language (`en`, `text_en`, `finnish`, `fin`) is that side. Where neither is,
     English comes first, unless the texts say otherwise. `source` is kept where there is such a column.
 
     Raises:
-        XsearchError: no Parquet, fewer than two columns of text, or texts decoded with the wrong encoding throughout.
+        XsearchError: the file cannot be read, fewer than two columns of text, more and no names that tell the sides,
+            or texts decoded with the wrong encoding throughout.
     """
     table = _read(path)
     names = _text_columns(table, path, language)
     english = next((n for n in names if _named_after(n, "en")), None)
     others = [n for n in names if n != english]
     foreign = next((n for n in others if n == "xx" or _named_after(n, language)), None)
+    usual = [n for n in names if n in _SIDES]
+    if english is None and foreign is None and len(usual) == 2:
+        others = usual
+    elif len(names) > 2 and (english is None or foreign is None):
+        raise XsearchError(
+            f"{path}: {len(names)} columns of text ({', '.join(names)}), expected two; name one en and one {language} "
+            "in its first line, or remove the others"
+        )
     if english is None and foreign is None:
         first, second = others[:2]
-        samples = [_texts(table[name].slice(0, _SAMPLE)) for name in (first, second)]
+        samples = [_sample(table[name]) for name in (first, second)]
         if _is_reversed(samples[0], samples[1], language):
             first, second = second, first
         return _pairs(table, first, second, path)
@@ -69,14 +86,21 @@ def read_pairs(path: Path) -> list[Pair]:
 
 
 def read_texts(path: Path) -> list[str]:
-    """The `text` column (or the first text column) of a Parquet file, without its empty rows."""
+    """The `text` column (or the first text column) of a Parquet file, without its empty rows.
+
+    Raises:
+        XsearchError: no Parquet, no column of text, or texts decoded with the wrong encoding throughout.
+    """
     table = _read(path)
     names = [f.name for f in table.schema if _is_text(f.type)]
     if not names:
         raise XsearchError(
             f"{path}: expected a column of text, found {', '.join(table.schema.names) or 'none'}"
         )
-    return [t for t in _texts(table["text" if "text" in names else names[0]]) if t.strip()]
+    name = "text" if "text" in names else names[0]
+    texts = [text for text in _texts(table[name]) if text.strip()]
+    _refuse_mojibake(texts, f"{path}: column {name!r}")
+    return texts
 
 
 def read_columns(path: Path, names: Sequence[str]) -> dict[str, list[Any]]:
@@ -111,18 +135,26 @@ def _read(path: Path) -> pa.Table:
 
 
 def _read_delimited(path: Path, kind: str) -> pa.Table:
-    """All columns as bytes, named by the first line if it has names (a language's, or one that is usual for a side).
+    """All columns as bytes, named by the first line if all of it is names, or English and another language's among it.
+
+    "Hi" alone may be a language's name, or a text.
 
     TSV, as Tatoeba and OPUS give it, has no quotes around texts, but in them.
     """
     delimiter, quoted = ("\t", False) if kind == "tsv" else (",", True)
+    with path.open("rb") as binary:
+        if binary.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+            raise XsearchError(f"{path} is UTF-16, expected UTF-8; save it as UTF-8")
     with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
         lines = csv.reader(file, delimiter=delimiter, quoting=csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE)
         first = next(lines, [])
-    named = any(name.lower() in _SIDES or language_code(name) for name in first)
-    names = first if named else [f"column {number}" for number in range(1, len(first) + 1)]
+    languages = {code for name in first if (code := language_code(name))}
+    named = bool(first) and (all(map(_is_name, first)) or ("en" in languages and len(languages) > 1))
+    names = [(named and name.strip()) or f"column {number}" for number, name in enumerate(first, 1)]
     if len(set(names)) < len(names):
-        raise XsearchError(f"{path}: two columns have one name ({', '.join(names)}); rename one")
+        raise XsearchError(
+            f"{path}: two columns have one name ({', '.join(names)}); rename one, or put a line of names first"
+        )
     return pa_csv.read_csv(
         path,
         read_options=pa_csv.ReadOptions(column_names=names, skip_rows=int(named)),
@@ -134,10 +166,11 @@ def _read_delimited(path: Path, kind: str) -> pa.Table:
 
 
 def _text_columns(table: pa.Table, path: Path, language: str | None = None) -> list[str]:
-    names = [f.name for f in table.schema if _is_text(f.type)]
+    names = [f.name for f in table.schema if _is_text(f.type) and _holds_text(table[f.name])]
     if len(names) > 2:
-        # `id` may be the Indonesian side, and `source` the side opposite `target`.
-        sides = {name for name in names if language is not None and _named_after(name, language)}
+        # `id` may be the Indonesian side if no other column is, and `source` the side opposite `target`.
+        after = {name for name in names if language is not None and _named_after(name, language)}
+        sides = after.difference(BESIDE_TEXT) or after
         sides |= {"source"} if "target" in names else set()
         names = [name for name in names if name in sides or name not in BESIDE_TEXT]
     if len(names) < 2:
@@ -153,6 +186,25 @@ def _is_text(kind: pa.DataType) -> bool:
     return any(check(kind) for check in checks)
 
 
+def _holds_text(column: pa.ChunkedArray) -> bool:
+    """False for numbers and licences that are written as text; a column of nothing may be meant for texts."""
+    sample = [text for text in map(str.strip, _sample(column)) if text]
+    return not sample or not all(map(_NO_TEXT.fullmatch, sample))
+
+
+def _sample(column: pa.ChunkedArray) -> list[str]:
+    """Some texts from all over the column: a sorted file begins with numbers."""
+    return _texts(column.take(pa.array(range(0, len(column), max(1, len(column) // _SAMPLE)), pa.int64())))
+
+
+def _is_name(cell: str) -> bool:
+    """Whether a cell may name a column: `fi`, `Finnish`, `text_fi`, `id`, or nothing, as pandas names its index."""
+    if not cell.strip() or language_code(cell):
+        return True
+    words = set(re.findall(r"[^\W\d_]+", cell.lower()))
+    return not words.isdisjoint(_NAMES) and all(map(language_code, words - _NAMES))
+
+
 def _texts(column: pa.ChunkedArray) -> list[str]:
     """Texts of a column; a missing one is empty, and bytes that are not UTF-8 show as U+FFFD."""
     if pa.types.is_dictionary(column.type):
@@ -165,7 +217,10 @@ def _pairs(table: pa.Table, left: str, right: str, path: Path) -> list[Pair]:
     for name, texts in ((left, lefts), (right, rights)):
         _refuse_mojibake(texts, f"{path}: column {name!r}")
     has_source = "source" in table.schema.names and "source" not in (left, right)
-    sources = map(str, table["source"].to_pylist()) if has_source else [path.stem] * len(table)
+    sources: Iterable[str] = [path.stem] * len(table)
+    if has_source:
+        column = table["source"]
+        sources = _texts(column) if pa.types.is_binary(column.type) else map(str, column.to_pylist())
     return [Pair(a, b, source) for a, b, source in zip(lefts, rights, sources, strict=True)]
 
 

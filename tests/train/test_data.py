@@ -1,5 +1,6 @@
 import shutil
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -25,10 +26,11 @@ def test_a_whole_folder_is_read(data_folder):
     data = read_training_data(data_folder, "fi", Data())
     assert (len(data.pairs), len(data.paraphrases), len(data.english), len(data.monolingual)) == (
         800,
-        300,
-        300,
+        299,
+        299,
         300,
     )
+    assert data.left_out == {"in a development set": 2}  # a rewording and its translation
     assert len(data.dev["short"]) == 200
     assert len(data.scored["stsb"]) == 60
     assert len(data.graded) == 100
@@ -76,6 +78,60 @@ def test_what_is_held_out_is_nowhere_in_training_even_in_another_spelling(tmp_pa
     assert held.isdisjoint(p.left.lower().rstrip("!") for p in data.pairs)
 
 
+def every_part(data):
+    rows = [*data.translations(), *data.paraphrases, *data.english, *data.graded]
+    return [text for p in rows for text in (p.left, p.right)] + data.monolingual
+
+
+def test_what_is_held_out_is_in_no_part_that_is_learnt_from(tmp_path, data_folder):
+    folder = shutil.copytree(data_folder, tmp_path / "data")
+    shutil.rmtree(folder / "dev")
+    rows = toy.pairs(800)
+    toy.write_pairs(folder / "parallel" / "en-fi.parquet", rows)
+    toy.write_pairs(folder / "parallel" / "en-et.parquet", rows)
+    pq.write_table(pa.table({"text": [p.right for p in rows]}), folder / "mono" / "fi.parquet")
+    for name, side in (("en", "left"), ("fi", "right")):
+        texts = [getattr(p, side) for p in rows]
+        columns = {"a": [text.upper() for text in texts], "b": [f"{text} again" for text in texts]}
+        pq.write_table(pa.table(columns), folder / "paraphrase" / f"{name}.parquet")
+    toy.write_scored(folder / "sts_train" / "stsb_train_fi.parquet", rows, np.random.default_rng(0), 800)
+    data = read_training_data(folder, "fi", Data(relatives=("et",)))
+    held = {text for p in data.dev["short"] for text in (p.left, p.right)}
+    assert len(data.dev["short"]) == 50
+    assert held.isdisjoint(text.lower() for text in every_part(data))
+    assert data.relatives
+    assert data.left_out["held out"] >= 50 * 6  # a row of each part
+
+
+def test_what_dev_holds_is_in_no_part_that_is_learnt_from(tmp_path, data_folder):
+    folder = shutil.copytree(data_folder, tmp_path / "data")
+    before = read_training_data(folder, "fi", Data())
+    given = [
+        before.pairs[3],
+        Pair("Is it?", before.monolingual[3], "s"),
+        Pair("x", before.graded[3].right, "s"),
+    ]
+    scored = {"s1": [before.paraphrases[5].left], "s2": [before.english[9].right], "score": [1.0]}
+    toy.write_pairs(folder / "dev" / "en-fi.parquet", given)
+    pq.write_table(pa.table(scored), folder / "dev" / "stsb_dev_fi.parquet")
+    relatives = [*toy.pairs(300, seed=5), Pair("IS IT", "on", "s")]
+    toy.write_pairs(folder / "parallel" / "en-et.parquet", relatives)
+    data = read_training_data(folder, "fi", Data(relatives=("et",)))
+    chosen_on = {text for p in (*given, *data.scored["stsb"]) for text in (p.left, p.right)}
+    assert chosen_on.isdisjoint(every_part(data))
+    assert data.left_out["in a development set"] >= 6
+    assert len(data.relatives) == 300
+    assert "held out" not in data.left_out
+
+
+def test_what_holding_out_takes_is_said_where_too_few_pairs_stay(tmp_path):
+    rows = good(MINIMUM_PAIRS + 10)
+    again = [(a + "!", b) for a, b in rows]
+    path = two_columns(tmp_path / "a.parquet", (rows + again)[: MINIMUM_PAIRS + 40])
+    with pytest.raises(XsearchError, match=r"4\d\d usable translation pairs \(left out: \d+ held out\)"):
+        read_training_data(path, "fi", Data())
+
+
 def test_bad_rows_are_left_out_and_counted(tmp_path):
     bad = [
         ("", "koira"),
@@ -84,14 +140,16 @@ def test_bad_rows_are_left_out_and_counted(tmp_path):
         ("a" * 5000, "b"),
         ("b", "ä" * 1_000_000),
         ("odd \ufffd", "outo"),
+        ("h\0o\0u\0s\0e", "talo"),
     ]
     rows = good(800) + bad + good(800)[:7]
     data = read_training_data(two_columns(tmp_path / "a.parquet", rows), "fi", Data())
     assert data.left_out == {
         "with an empty side": 3,
         "longer than 1200 characters": 2,
-        "wrongly decoded": 1,
+        "wrongly decoded": 2,
         "duplicated": 7,
+        "held out": 50,
     }
     assert len(data.pairs) + len(data.dev["short"]) == 800
 
@@ -101,11 +159,13 @@ def test_huge_and_wrongly_decoded_monolingual_texts_are_left_out(tmp_path, data_
 
     folder = shutil.copytree(data_folder, tmp_path / "data")
     pq.write_table(
-        pa.table({"text": ["x" * 10**6, "good", "b\ufffdd", "", None]}), folder / "mono" / "fi.parquet"
+        pa.table({"text": ["x" * 10**6, "good", "b\ufffdd", "b\0a\0d", "", None]}),
+        folder / "mono" / "fi.parquet",
     )
     data = read_training_data(folder, "fi", Data())
     assert data.monolingual == ["good"]
     assert data.left_out["(monolingual) longer than 1200 characters"] == 1
+    assert data.left_out["(monolingual) wrongly decoded"] == 2
 
 
 def test_ten_pairs_are_too_few(tmp_path):

@@ -146,6 +146,8 @@ def test_delimited_files_are_read_with_and_without_names(tmp_path, suffix, heade
     path.write_text("\n".join([*([names] if header else []), *lines]) + "\n", encoding="utf-8-sig")
     found = read_translations(path, "fi")
     assert [(pair.left, pair.right) for pair in found] == rows
+    source = "CC-BY 2.0" if header and suffix == "tsv" else "pairs"
+    assert {pair.source for pair in found} == {source}
 
 
 def test_a_quotation_mark_at_the_start_of_a_tsv_is_part_of_the_text(tmp_path):
@@ -158,3 +160,89 @@ def test_two_columns_of_one_name_in_a_delimited_file_are_refused(tmp_path):
     (tmp_path / "pairs.csv").write_text("en,en\na,b\n")
     with pytest.raises(XsearchError, match="two columns have one name"):
         read_translations(tmp_path / "pairs.csv", "fi")
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_utf16_is_refused_in_one_line(tmp_path, encoding):
+    (tmp_path / "pairs.tsv").write_text("\ufeffhouse\ttalo\n", encoding=encoding)
+    with pytest.raises(XsearchError, match=r"pairs\.tsv is UTF-16, expected UTF-8; save it as UTF-8$"):
+        read_translations(tmp_path / "pairs.tsv", "fi")
+
+
+def test_single_texts_read_in_the_wrong_encoding_throughout_are_refused(tmp_path):
+    mojibake = [text.encode().decode("cp1252", "replace") for text in FINNISH * 10]
+    with pytest.raises(XsearchError, match="column 'text'.*read in another encoding"):
+        read_texts(parquet(tmp_path, text=mojibake))
+
+
+def delimited(tmp_path, *lines):
+    """A file of these lines: CSV if there are commas, TSV otherwise."""
+    path = tmp_path / ("pairs.csv" if "," in lines[0] else "pairs.tsv")
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+def sides(path, language):
+    return [(pair.left, pair.right) for pair in read_translations(path, language)]
+
+
+BOTH = list(zip(ONE, TWO, strict=True))
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["1276\tthe dog\t77\tkoira", "1277\ta house\t78\ttalo"],  # Tatoeba's own download
+        [",en,fi", "0,the dog,koira", "1,a house,talo"],  # pandas' to_csv with its index
+        [",text_en,text_fi", "0,the dog,koira", "1,a house,talo"],
+        ["score,en,fi", "1.25,the dog,koira", "9e-05,a house,talo"],
+        ["en,fi,,", "the dog,koira,,", "a house,talo,,"],  # a spreadsheet's empty columns
+    ],
+)
+def test_numbers_and_nameless_columns_are_no_side(tmp_path, lines):
+    assert sides(delimited(tmp_path, *lines), "fi") == BOTH
+
+
+@pytest.mark.parametrize("number", ["1", "row-1"])
+def test_a_column_of_ids_is_not_the_indonesian_side_where_another_is(tmp_path, number):
+    path = delimited(tmp_path, "id,english,indonesian", f"{number},the dog,anjing")
+    assert sides(path, "id") == [("the dog", "anjing")]
+
+
+def test_a_column_of_texts_may_begin_with_numbers(tmp_path):
+    numbers = [str(number) for number in range(150)]
+    path = parquet(tmp_path, en=[*numbers, *ONE * 75], fi=[*numbers, *TWO * 75])
+    assert sides(path, "fi")[-1] == ("a house", "talo")
+
+
+@pytest.mark.parametrize("first", ["Hi\tनमस्ते", "Hi\tIt is so"])
+def test_a_first_text_that_happens_to_be_a_code_is_no_name(tmp_path, first):
+    path = delimited(tmp_path, first, "Where is the station?\tस्टेशन कहाँ है?")
+    assert sides(path, "hi") == [
+        tuple(first.split("\t")),
+        ("Where is the station?", "स्टेशन कहाँ है?"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("lines", "columns"),
+    [
+        (["the dog\tkoira\ta note", "a house\ttalo\tanother"], "column 1, column 2, column 3"),
+        (["en,text,translation", "the dog,koira,hund"], "en, text, translation"),
+    ],
+)
+def test_more_columns_of_text_whose_names_do_not_tell_the_sides_are_refused(tmp_path, lines, columns):
+    with pytest.raises(
+        XsearchError, match=rf"3 columns of text \({columns}\), expected two; name one en and"
+    ):
+        read_translations(delimited(tmp_path, *lines), "fi")
+
+
+def test_the_usual_names_of_sides_tell_them_from_other_texts(tmp_path):
+    assert sides(parquet(tmp_path, src=ONE, url=["a", "b"], tgt=TWO), "fi") == BOTH
+    assert sides(parquet(tmp_path, src=["a", "b"], xx=TWO, en=ONE), "fi") == BOTH
+
+
+def test_names_of_both_sides_make_a_first_line_of_names_whatever_stands_beside(tmp_path):
+    path = delimited(tmp_path, "remark,fi,en", "a note,koira,the dog", "another,talo,a house")
+    assert sides(path, "fi") == BOTH
