@@ -49,10 +49,13 @@ class FakeEncoder:
     spaces = ("native", "shared")
     search_space = "shared"
 
-    def __init__(self, language: str, *, one_space: bool = False, version: str = "1") -> None:
+    def __init__(
+        self, language: str, *, one_space: bool = False, version: str = "1", base: str = "0"
+    ) -> None:
         self.language = language
         self.one_space = one_space
         self.content_hash = hashlib.sha256(f"{language}{version}".encode()).hexdigest()
+        self.shared_hash = base * 64
 
     def encode(self, texts: Sequence[str], space: str = "shared") -> NDArray[np.float32]:
         """Vectors (n, d) float32, L2-normalised."""
@@ -135,12 +138,14 @@ class FakeCorpus:
         self,
         rows: int,
         *,
+        first: int = 0,
         langs: Sequence[str] | None = None,
         error: BaseException | None = None,
         bad_after: int = 0,
     ) -> None:
         self.row_count = rows
-        self.fingerprint = f"fake-{rows}"
+        self.fingerprint = f"fake-{first}-{rows}"
+        self._first = first
         self._langs = langs
         self._error, self._bad_after = error, bad_after
 
@@ -150,12 +155,8 @@ class FakeCorpus:
             if self._error is not None and first >= self._bad_after:
                 raise self._error
             last = min(first + size, self.row_count)
-            langs = (
-                [self._langs[number % len(self._langs)] for number in range(first, last)]
-                if self._langs
-                else None
-            )
-            metadata = pa.table({"year": pa.array([2000 + number % 25 for number in range(first, last)])})
-            yield FakeBatch(
-                [f"d{number}" for number in range(first, last)], texts(first, last), langs, metadata
-            )
+            numbers = range(self._first + first, self._first + last)
+            langs = [self._langs[n % len(self._langs)] for n in numbers] if self._langs else None
+            metadata = pa.table({"year": pa.array([2000 + n % 25 for n in numbers])})
+            ids = [f"d{n}" for n in numbers]
+            yield FakeBatch(ids, texts(numbers.start, numbers.stop), langs, metadata)

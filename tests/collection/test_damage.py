@@ -5,8 +5,10 @@ import shutil
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
-from tests.stored import FakeEncoder, create, put, random_vectors
+from tests.stored import FakeEncoder, contents, create, put, random_vectors
+from xsearch.cli.main import cli
 from xsearch.collection import Collection, IndexSettings
 from xsearch.collection.manifest import MANIFEST_NAME, _checksum
 from xsearch.errors import CollectionError, QueryError
@@ -91,6 +93,43 @@ def test_a_damaged_faiss_file_is_a_clear_error(whole):
     path.write_bytes(b"garbage!" * (path.stat().st_size // 8) + b"x" * (path.stat().st_size % 8))
     with pytest.raises(CollectionError, match=r"shared\.faiss cannot be opened"):
         Collection.open(whole.path)
+
+
+@pytest.mark.parametrize("damage", ["changed", "cut", "gone"])
+def test_a_damaged_index_hinders_nobody_who_does_not_search_and_compacting_mends_it(whole, damage):
+    path = next(whole.path.glob("parts/*/shared.faiss"))
+    content = path.read_bytes()
+    path.write_bytes(b"\xff" + content[1:] if damage == "changed" else content[:-1])
+    if damage == "gone":
+        path.unlink()
+    with pytest.raises(CollectionError, match=r"shared\.faiss .*; compact the collection"):
+        Collection.open(whole.path)
+    opened = Collection.open(whole.path, encoder_for=FakeEncoder, device=None)
+    assert len(contents(opened)) == opened.info().documents == 259
+    assert opened.info().index == whole.info().index
+    assert opened.search("teksti 9 sana sana ", lang="fi")[0].id == "d9"
+    opened.delete(ids=["d4"])
+    opened.compact()
+    assert opened.verify().ok
+    mended = Collection.open(whole.path, encoder_for=FakeEncoder)
+    assert mended.info().index == "IVF2,SQ8"
+    assert mended.search("teksti 9 sana sana ", lang="fi")[0].id == "d9"
+
+
+def test_the_command_line_exports_and_compacts_a_collection_whose_index_is_damaged(whole, tmp_path):
+    path = next(whole.path.glob("parts/*/shared.faiss"))
+    path.write_bytes(b"\xff" + path.read_bytes()[1:])
+
+    def run(*arguments: str) -> str:
+        result = CliRunner().invoke(cli, [*arguments, "--store", str(tmp_path)])
+        assert result.exit_code == 0, result.output
+        return result.output
+
+    assert "259 documents" in run("export", "whole", "-o", str(tmp_path / "all.jsonl"))
+    assert "IVF2,SQ8" in run("info", "whole")
+    assert "whole" in run("list")
+    run("compact", "whole")
+    assert Collection.open(whole.path).verify().ok
 
 
 def rewrite(collection: Collection, **changes: object) -> None:

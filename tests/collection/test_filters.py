@@ -1,4 +1,6 @@
 import os
+import time
+from datetime import datetime
 
 import pyarrow as pa
 import pytest
@@ -165,6 +167,30 @@ def test_strange_column_names_and_paths_work(tmp_path):
         ["a", "b"], ["t", "u"], lang="fi", vectors={"shared": random_vectors(2)}, metadata=metadata
     )
     assert ids(collection, '"we""ird, name" = 2 AND "select" = \'b\' AND päivä = 4') == {"b"}
+
+
+def test_the_path_of_a_collection_says_nothing_about_its_documents(tmp_path):
+    """DuckDB takes a path for a pattern, and a folder named column=value for a column."""
+    put(create(tmp_path / "year=1999" / "ab"), 0, 10)
+    collection = create(tmp_path / "year=1999" / "a[b]")
+    put(collection, 0, 30)
+    assert ids(collection, "year = 1999") == set()
+    assert ids(collection, "year = 2020") == {"d20"}
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Pacific/Auckland", "America/New_York"])
+def test_times_are_those_of_the_documents_and_not_of_the_machine(empty, monkeypatch, zone):
+    times = [datetime(2024, 1, 1, 1, 30), datetime(2023, 12, 31, 23, 30), datetime(2023, 12, 31, 12)]
+    metadata = pa.table({"published": pa.array(times, pa.timestamp("us", "UTC"))})
+    names = ["a", "b", "c"]
+    empty.add(names, names, lang="fi", vectors={"shared": random_vectors(3)}, metadata=metadata)
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    try:
+        assert ids(empty, "published >= '2024-01-01'") == ids(empty, "year(published) = 2024") == {"a"}
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 def test_a_metadata_column_called_like_ours_is_the_one_that_is_meant(empty):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.stored import FakeCorpus, FakeEncoder, contents, create, put
+from tests.stored import FakeCorpus, FakeEncoder, contents, create, put, random_vectors
 from xsearch.collection import Collection, IndexSettings
 from xsearch.errors import CollectionError
 from xsearch.search import index_corpus
@@ -129,5 +129,51 @@ def test_a_file_that_cannot_grow_leaves_the_committed_state(tmp_path, change, li
     with files_up_to(limit):
         said = refusal(collection, change)
     assert "cannot be" in said
+    assert contents(Collection.open(collection.path)) == before
+    assert sound(collection)
+
+
+def test_a_commit_that_failed_is_not_tried_again_without_what_it_lost(tmp_path):
+    collection = made(tmp_path / "news")
+    before = contents(collection)
+    changed = {"d0": "uusi 0", "d1": "uusi 1"}
+    vectors = {"shared": random_vectors(2)}
+    with collection.writer() as writer:
+        writer.upsert(list(changed), list(changed.values()), lang="fi", vectors=vectors)
+        with files_up_to(2_000), pytest.raises(OSError, match="File too large"):
+            writer.commit()
+        again: list[Callable[[], object]] = [
+            writer.commit,
+            lambda: writer.upsert(["d2"], ["uusi 2"], lang="fi", vectors={"shared": random_vectors(1)}),
+            lambda: writer.add(["d0"], ["uusi 0"], lang="fi", vectors={"shared": random_vectors(1)}),
+            lambda: writer.delete(ids=["d3"]),
+        ]
+        for change in again:
+            with pytest.raises(
+                CollectionError, match=r"earlier change in this session failed \(.*File too large"
+            ):
+                change()
+        assert contents(Collection.open(collection.path)) == before
+        writer.rollback()
+        writer.upsert(list(changed), list(changed.values()), lang="fi", vectors=vectors)
+        writer.commit()
+    assert contents(Collection.open(collection.path)) == before | changed
+    assert sound(collection)
+
+
+def test_a_change_that_failed_half_done_is_not_committed_with_the_rest(tmp_path, monkeypatch):
+    monkeypatch.setattr("xsearch.collection.documents._GROUP_ROWS", 1)
+    collection = made(tmp_path / "news")
+    before = contents(collection)
+
+    def session() -> None:
+        with collection.writer() as writer:
+            writer.delete(ids=["d3"])
+            with files_up_to(2_000), pytest.raises(OSError, match="File too large"):
+                writer.add(["x"], ["uusi " * 1_000], lang="fi", vectors={"shared": random_vectors(1)})
+            writer.add(["y"], ["uusi"], lang="fi", vectors={"shared": random_vectors(1)})
+
+    with pytest.raises(CollectionError, match="earlier change in this session failed"):
+        session()
     assert contents(Collection.open(collection.path)) == before
     assert sound(collection)

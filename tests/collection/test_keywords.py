@@ -2,6 +2,8 @@ import pytest
 
 from tests.stored import FakeEncoder, create, put, random_vectors
 from xsearch.collection import Collection, IndexSettings, ModuleRecord
+from xsearch.collection.maintenance import _commit_segments
+from xsearch.collection.merging import merge
 from xsearch.errors import MissingExtraError, QueryError
 from xsearch.search import search
 
@@ -141,3 +143,103 @@ def test_a_word_with_vowel_signs_is_one_word(tmp_path):
     texts = ["हिन्दी की किताब", "हिन और दी", "चिट्ठी"]
     collection.add(["a", "b", "c"], texts, lang="hi", vectors={"shared": random_vectors(3)})
     assert ids(collection, "हिन्दी", lang="hi") == ["a"]
+
+
+def rivers(collection, first, last, *, word="joki", upsert=False):
+    """Documents d{first} to d{last - 1} about the word, each with other words too."""
+    bodies = [f"{word} numero{number} virtaa" for number in range(first, last)]
+    store = collection.upsert if upsert else collection.add
+    store(
+        [f"d{n}" for n in range(first, last)],
+        bodies,
+        lang="fi",
+        vectors={"shared": random_vectors(last - first)},
+    )
+
+
+@pytest.fixture
+def many(tmp_path):
+    """A collection with 1,100 documents, all in the index of words."""
+    collection = create(tmp_path / "many", settings=IndexSettings(keywords=True))
+    put(collection, 0, 1100)
+    assert collection.manifest.keywords.rows == 1100
+    return collection
+
+
+def test_a_word_that_only_new_documents_have_is_telling(many):
+    rivers(many, 2000, 2030)
+    assert many.manifest.keywords.rows == 1100
+    new = {f"d{number}" for number in range(2000, 2030)}
+    assert set(ids(many, "joki", k=50)) == new
+    many.compact()
+    assert set(ids(many, "joki", k=50)) == new
+
+
+def test_a_word_that_many_have_in_all_the_indexes_together_is_not(many, monkeypatch):
+    rivers(many, 2000, 2070)
+    many.compact()
+    rivers(many, 3000, 3070)
+    assert len(ids(many, "joki", k=200)) == 0
+    monkeypatch.setattr("xsearch.collection.keywords._COMMON", 0.2)
+    assert len(ids(many, "joki", k=200)) == 140
+
+
+def test_a_word_weighs_the_same_in_whichever_index_its_document_is(many):
+    rivers(many, 2000, 2060)
+    many.compact()
+    rivers(many, 3000, 3030)
+    vector = random_vectors(1)[0]
+
+    def scores():
+        found = many.answer_words("joki", vector, lang="fi", space="shared", k=100)
+        return {hit.id: score for score, hit in found}
+
+    apart = scores()
+    assert apart["d3000"] == pytest.approx(apart["d2000"], rel=0.2)  # the lengths are of each index
+    many.compact()
+    assert scores() == pytest.approx(apart, rel=0.2)
+
+
+def test_documents_are_found_whatever_number_of_dead_had_the_same_words(many):
+    rivers(many, 2000, 2100)
+    many.compact()
+    rivers(many, 2000, 2080, word="puro", upsert=True)
+    assert many.manifest.keywords.rows == 1200
+    still = {f"d{number}" for number in range(2080, 2100)}
+    assert set(ids(many, "joki", k=1)) < still
+    assert set(ids(many, "joki", k=50)) == still
+    assert len(ids(many, "puro", k=50)) == 50
+
+
+def test_replaced_documents_are_found_after_the_dead_were_forgotten(many):
+    rivers(many, 2000, 2100)
+    many.compact()
+    # a merge of all the segments, as that of many small ones
+    rivers(many, 2000, 2100, upsert=True)
+    with many.writer() as writer:
+        merged = merge(writer.snapshot, writer.snapshot.segments, writer.new_name())
+        _commit_segments(writer, (merged,))
+    many.refresh()
+    assert many.manifest.tombstones is None
+    assert many.manifest.keywords.rows == 1200
+    assert set(ids(many, "joki", k=100)) == {f"d{number}" for number in range(2000, 2100)}
+
+
+def test_a_filter_finds_what_many_better_documents_stand_before(many):
+    rivers(many, 2000, 2100)
+    many.compact()
+    assert ids(many, "joki", k=1, where="id = 'd2099'") == ["d2099"]
+
+
+def test_the_index_of_words_is_made_anew_once_many_in_it_are_dead(many):
+    many.delete(ids=[f"d{number}" for number in range(1050)])
+    put(many, 2000, 2001)
+    assert many.manifest.keywords.rows == 51
+    many.delete(where="true")
+    put(many, 0, 0, upsert=True)
+    assert len(many) == 0
+
+
+@pytest.mark.parametrize("query", ["koira \udcff", "\ud800koira", "\ud83d koira \ude00"])
+def test_half_of_a_surrogate_pair_in_a_query_is_read_as_the_encoder_reads_it(animals, query):
+    assert set(ids(animals, query)) == {"d0", "d2", "d4"}

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tests.stored import clustered_vectors, create, nearest, random_vectors
-from xsearch.collection import Collection, IndexSettings
+from xsearch.collection import Collection, IndexSettings, ranking
 from xsearch.collection.maintenance import _commit_segments, segments_to_merge
 from xsearch.collection.merging import merge
 from xsearch.errors import QueryError
@@ -76,6 +76,21 @@ def test_an_index_type_that_needs_more_vectors_waits_for_them(tmp_path):
     assert collection.info().index == "IVF8,SQ8"
 
 
+def test_a_transformation_that_needs_more_vectors_waits_for_them(tmp_path):
+    collection = create(tmp_path / "c", settings=IndexSettings("PCA24,Flat"))
+    add(collection, 0, 20)
+    assert collection.info().index == "exact"
+    add(collection, 20, 240)
+    assert collection.info().index == "PCA24,Flat"
+
+
+@pytest.mark.parametrize("factory", ["IDMap,Flat", "NSG32", "ZnLattice4x4_2"])
+def test_an_index_type_that_faiss_cannot_keep_is_refused_before_anything_is_made(tmp_path, factory):
+    with pytest.raises(QueryError, match=f"{factory}' cannot be built"):
+        create(tmp_path / "c", settings=IndexSettings(factory))
+    assert not (tmp_path / "c").exists()
+
+
 def test_an_index_over_fewer_documents_than_ten_is_not_blamed_for_it(tmp_path):
     collection = create(tmp_path / "c", settings=IndexSettings("Flat"))
     add(collection, 0, 5)
@@ -118,6 +133,42 @@ def test_filters_of_any_selectivity_give_k_results_when_k_exist(tmp_path, factor
     collection = create(tmp_path / "c", settings=IndexSettings(factory))
     add(collection, 0, ROWS)
     assert recall(collection, np.arange(0, ROWS, share), where=f"n % {share} = 0") >= 0.9
+
+
+@pytest.fixture
+def scanned(monkeypatch):
+    """How many queries of each call were answered by looking at every document."""
+    counts: list[int] = []
+    scan = ranking.rank_exactly
+
+    def counted(snapshot, space, queries, k, among=None):
+        counts.append(len(queries))
+        return scan(snapshot, space, queries, k, among)
+
+    monkeypatch.setattr(ranking, "rank_exactly", counted)
+    return counts
+
+
+def test_one_deleted_document_does_not_take_an_index_out_of_use_that_faiss_cannot_filter(tmp_path, scanned):
+    """Such as any on a GPU, and one of 4-bit codes without lists."""
+    collection = create(tmp_path / "c", settings=IndexSettings("PQ8x4fs"))
+    add(collection, 0, 1300)
+    best = [int(hit.id) for hits in collection.search_vectors(QUERIES, k=1) for hit in hits]
+    collection.delete(ids=[str(row) for row in set(best)])
+    assert recall(collection, np.setdiff1d(np.arange(1300), best)) >= 0.9
+    assert scanned == []
+
+
+def test_queries_that_such_an_index_cannot_answer_are_answered_together_from_every_document(
+    tmp_path, scanned, monkeypatch
+):
+    """Not from the documents beside the index alone, although these would fill the hits."""
+    monkeypatch.setattr("xsearch.index.approximate.MOST_ON_GPU", 1)
+    collection = create(tmp_path / "c", settings=IndexSettings("PQ8x4fs"))
+    add(collection, 0, 1300)
+    add(collection, 1300, ROWS)
+    assert recall(collection, np.arange(2, ROWS, 26), where="n % 26 = 2") == 1
+    assert scanned == [len(QUERIES)]
 
 
 @pytest.mark.parametrize("deleted", [0, 300])
@@ -192,7 +243,7 @@ def test_uneven_lists_are_advised_about(tmp_path, monkeypatch):
 
 
 def test_a_recall_that_was_not_reached_is_advised_about(tmp_path, monkeypatch):
-    monkeypatch.setattr("xsearch.index.tuning._DEEP", 2)
+    monkeypatch.setattr("xsearch.index.tuning.DEEPEST", 2)
     collection = create(tmp_path / "c", settings=IndexSettings("PQ1x4", recall=0.99))
     add(collection, 0, ROWS)
     assert any("recall@10" in line for line in collection.info().advice)

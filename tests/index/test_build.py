@@ -1,13 +1,15 @@
 import math
+import time
 import warnings
 
 import numpy as np
 import pytest
 
 from tests.stored import clustered_vectors, nearest
-from xsearch.errors import QueryError
-from xsearch.index.approximate import ApproximateIndex
-from xsearch.index.build import build_index, empty_index, insertion_order, training_rows
+from xsearch.errors import CollectionError, QueryError
+from xsearch.index.approximate import ApproximateIndex, save_index
+from xsearch.index.build import build_index, check_factory, empty_index, insertion_order, training_rows
+from xsearch.index.choice import choose_index
 from xsearch.index.library import faiss
 from xsearch.index.selection import Selection
 from xsearch.index.signed_bytes import asked, takes_bytes
@@ -111,7 +113,19 @@ def test_training_says_nothing_about_too_few_points(capfd):
 
 @pytest.mark.parametrize(
     ("factory", "rows"),
-    [("Flat", 1), ("HNSW32,SQ8", 1), ("IVF100,SQ8", 3900), ("IVF4,PQ8", 9984), ("IVF4,PQ8x4fs", 624)],
+    [
+        ("Flat", 1),
+        ("HNSW32,SQ8", 1),
+        ("IVF100,SQ8", 3900),
+        ("IVF4,PQ8", 9984),
+        ("IVF4,PQ8x4fs", 624),
+        ("HNSW16_PQ8", 9984),
+        ("PCA16,Flat", 16),
+        ("PCA16,SQ4,RFlat", 16),
+        ("PCA16,IVF4,SQ8", 156),
+        ("OPQ8,PQ8x4fs", 9984),
+        ("RQ4x4", 32),
+    ],
 )
 def test_how_many_vectors_training_needs(factory, rows):
     assert training_rows(empty_index(factory, 32)) == rows
@@ -125,6 +139,58 @@ def test_factory_strings_that_faiss_does_not_know_are_refused(factory):
         QueryError, match=r"not a FAISS index factory string for \d+ dimensions: [^<>]*; use auto"
     ):
         empty_index(factory, 32)
+
+
+@pytest.mark.parametrize(
+    ("factory", "reason"),
+    [
+        ("IDMap,Flat", "use add_with_ids"),
+        ("IDMap2,HNSW16", "use add_with_ids"),
+        ("NSG32", "does not support incremental addition"),
+        ("ZnLattice4x4_2", "carries no code storage"),
+        ("IVF16_NSG32,Flat", "cannot build a graph smaller than 100"),
+    ],
+)
+def test_a_kind_that_faiss_cannot_fill_or_open_again_is_refused_before_it_is_built(factory, reason):
+    empty_index(factory, 32)
+    with pytest.raises(
+        QueryError, match=rf"{factory}' cannot be built.* in 32 dimensions: .*{reason}.*; use auto"
+    ):
+        check_factory(factory, 32)
+
+
+@pytest.mark.parametrize(
+    "factory",
+    [
+        *(
+            choose_index(rows, 384, memory, 0.95, gpu=gpu).factory
+            for rows in (100_000, 1_000_000, 10_000_000)
+            for memory in (1 << 20, 1 << 28, 1 << 40)
+            for gpu in (False, True)
+        ),
+        "OPQ48,IVF4096,PQ48",
+        "OPQ8_64,PQ8x4fs",
+        "PCA64,IVF4096_HNSW32,SQ8,RFlat",
+        "HNSW16_PQ8",
+        "IVF65536,RaBitQ",
+        "IVF256(RCQ2x4),SQ8",
+        "IVF16k_NSG32,Flat",
+        "ITQ64,Flat",
+        "L2norm,Pad512,Flat",
+    ],
+)
+def test_a_kind_that_works_passes_quickly_and_in_silence(capfd, factory):
+    before = time.process_time()
+    check_factory(factory, 384)
+    assert time.process_time() - before < 10  # building it over the vectors that it needs takes minutes
+    assert capfd.readouterr() == ("", "")
+
+
+def test_what_faiss_fails_at_in_building_is_an_error_of_ours():
+    with pytest.raises(
+        CollectionError, match=r"cannot build 'IDMap,Flat' over 4000 vectors: .*; the documents are stored"
+    ):
+        build("IDMap,Flat")
 
 
 @pytest.mark.parametrize(
@@ -151,6 +217,29 @@ def test_a_saved_index_finds_the_same_and_honours_a_filter(tmp_path, factory):
     true = nearest(QUERIES, VECTORS.astype(np.float32)[order][allowed])
     hits = [len(set(row // 5) & set(best)) for row, best in zip(filtered, true, strict=True)]
     assert np.mean(hits) / 10 >= 0.9
+
+
+def test_where_faiss_cannot_filter_a_few_excluded_ones_are_stepped_over_and_many_are_refused(tmp_path):
+    _, built = build("PQ8x4fs")
+    save_index(built.index, tmp_path / "x.faiss")
+    opened = ApproximateIndex(tmp_path / "x.faiss", ROWS, {})
+    allowed = np.ones(ROWS, bool)
+    allowed[opened.search(QUERIES[:10], 60)[:, ::3]] = False
+    some = Selection(allowed)
+    plain = opened.search(QUERIES, 40 + some.excluded)
+    for one, everything in zip(opened.search(QUERIES, 40, some), plain, strict=True):
+        assert one.tolist() == everything[allowed[everything]][:40].tolist()
+    few = opened.search(QUERIES, 40, Selection(np.arange(ROWS) < 3))
+    found = np.count_nonzero(few >= 0, axis=1)
+    assert set(found) <= {0, 3}  # all or nothing, so that nobody takes one of them for the best
+    assert 0 in found
+
+
+def test_a_selection_knows_its_positions():
+    mask = np.random.default_rng(0).random(77) < 0.5
+    positions = np.array([[*range(77), -1]])
+    assert Selection(mask).holds(positions).tolist() == [[*mask.tolist(), False]]
+    assert Selection(mask).excluded == np.count_nonzero(~mask)
 
 
 def test_a_saved_index_is_mapped_and_not_read(tmp_path):

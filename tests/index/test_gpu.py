@@ -107,7 +107,9 @@ def test_what_faiss_refuses_stays_on_the_cpu_unless_memory_is_short(pretended):
         gpu.to_gpu(index, replicate=True)
 
 
-def test_a_gpu_is_asked_for_no_more_than_it_finds_and_for_nothing_filtered(recorded, tmp_path, monkeypatch):
+def test_a_gpu_is_asked_for_no_more_than_it_finds_and_what_a_filter_excludes_is_dropped(
+    recorded, tmp_path, monkeypatch
+):
     vectors = np.random.default_rng(0).standard_normal((3000, 8), dtype=np.float32)
     flat = faiss().IndexFlatIP(8)
     flat.add(vectors)
@@ -115,5 +117,11 @@ def test_a_gpu_is_asked_for_no_more_than_it_finds_and_for_nothing_filtered(recor
     monkeypatch.setattr(approximate, "is_on_gpu", lambda index: True)
     index = ApproximateIndex(tmp_path / "flat.faiss", 3000, {}, "cuda")
     assert index.search(vectors[:2], 2000).shape == (2, gpu.MOST_ON_GPU)
-    chosen = Selection(np.arange(3000) < 1500)
-    assert (index.search(vectors[:2], 10, chosen) == -1).all()
+    half = np.arange(3000) < 1500
+    filtered = ApproximateIndex(tmp_path / "flat.faiss", 3000, {}, "cuda").search(
+        vectors[:2], 100, Selection(half)
+    )
+    true = np.argsort(-(vectors[:2] @ vectors[:1500].T), axis=1)[:, :100]
+    assert (filtered == true).all()
+    assert index.search(vectors[:2], 1000, Selection(np.arange(3000) > 0)).shape == (2, gpu.MOST_ON_GPU // 2)
+    assert (index.search(vectors[:2], 100, Selection(np.arange(3000) < 150)) == -1).all()

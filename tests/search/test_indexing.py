@@ -44,13 +44,17 @@ class Interrupted(Exception):  # noqa: N818 - no error, a person pressing ^C
     pass
 
 
+def interrupt(step: Progress):
+    if step.done >= 3072:
+        raise Interrupted
+
+
 @pytest.mark.parametrize("mode", ["create", "append", "upsert"])
 def test_an_interrupted_run_goes_on_and_ends_as_if_it_had_not_been(path, tmp_path, mode):
     if mode != "create":
         put(create(path), 5000, 5100)
-    failing = FakeCorpus(5000, error=Interrupted(), bad_after=3072)
     with pytest.raises(Interrupted):
-        index(failing, path, mode=mode, commit_every=2000)
+        index(FakeCorpus(5000), path, mode=mode, commit_every=2000, progress=interrupt)
     committed = len(Collection.open(path)) - (0 if mode == "create" else 100)
     assert committed == 2048
     assert not Collection.open(path).info().complete
@@ -76,6 +80,27 @@ def test_another_corpus_cannot_go_on_where_one_was_interrupted(path):
         index(FakeCorpus(4000), path)
     with pytest.raises(CollectionError, match="another corpus into 'news' was interrupted"):
         index(FakeCorpus(4000), path, mode="append")
+
+
+@pytest.mark.parametrize("mode", ["append", "upsert"])
+def test_what_was_added_by_halves_stands_in_no_others_way(path, caplog, mode):
+    index(FakeCorpus(10), path)
+    with pytest.raises(Interrupted):
+        index(FakeCorpus(4000, first=10), path, mode=mode, commit_every=1, progress=interrupt)
+    before = len(Collection.open(path))
+    report = index(FakeCorpus(20, first=5000), path, mode=mode)
+    assert "was interrupted" in caplog.text
+    assert (report.documents, report.collection_size) == (20, before + 20)
+    assert Collection.open(path).info().complete
+
+
+def test_an_append_that_is_refused_leaves_no_trace(path):
+    index(FakeCorpus(10), path)
+    with pytest.raises(CollectionError, match="10 ids are taken already"):
+        index(FakeCorpus(4000, first=-3990), path, mode="append", commit_every=1)
+    assert contents(Collection.open(path)) == everything(10)
+    index(FakeCorpus(10, first=10), path, mode="append")
+    assert contents(Collection.open(path)) == everything(20)
 
 
 def test_an_existing_collection_is_not_overwritten(path):

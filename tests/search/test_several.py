@@ -1,10 +1,12 @@
+from unittest.mock import Mock
+
 import pytest
 
-from tests.stored import FakeEncoder, create, put, random_vectors, texts
+from tests.stored import FakeCorpus, FakeEncoder, create, put, random_vectors, texts
 from xsearch.collection import Collection, Hit, ModuleRecord
 from xsearch.collection.lookup import find_document
 from xsearch.errors import CollectionError, QueryError
-from xsearch.search import search
+from xsearch.search import index_corpus, search
 from xsearch.search.several import merge_hits
 from xsearch.search.similar import more_like
 
@@ -130,6 +132,57 @@ def test_a_language_with_one_space_answers_in_either(tmp_path):
     assert collection.search("x", lang="en", space="native") == collection.search(
         "x", lang="en", space="shared"
     )
+
+
+def test_in_native_spaces_a_language_with_one_space_finds_its_own_documents_alone(tmp_path):
+    modules = [
+        ModuleRecord("en", FakeEncoder("en").content_hash, one_space=True),
+        ModuleRecord("fi", FakeEncoder("fi").content_hash),
+    ]
+    collection = Collection.create(
+        tmp_path / "c",
+        modules=modules,
+        dimension=32,
+        spaces=["native"],
+        encoder_for=lambda name: FakeEncoder(name, one_space=name == "en"),
+    )
+    put(collection, 0, 5, lang="fi")
+    put(collection, 5, 8, lang="en")
+    assert {hit.lang for hit in collection.search("x", lang="en", space="shared")} == {"en"}
+
+
+def on_base(base):
+    return lambda language: FakeEncoder(language, version=base, base=base)
+
+
+def test_vectors_of_modules_on_different_bases_are_not_compared(tmp_path):
+    index_corpus(FakeCorpus(20), tmp_path / "one", lang="fi", encoder_for=on_base("1"))
+    index_corpus(FakeCorpus(20), tmp_path / "two", lang="sv", encoder_for=on_base("2"))
+    one, two = (Collection.open(tmp_path / name, encoder_for=on_base("2")) for name in ("one", "two"))
+    with pytest.raises(CollectionError, match="another base than the fi module"):
+        one.search("x", lang="en")
+    with pytest.raises(CollectionError, match="another base than the fi module"):
+        search([one, two], ["x"], lang="en", encoder_for=on_base("2"))
+    with pytest.raises(CollectionError, match="another base than the fi module"):
+        more_like(find_document(two, "d3"), [one, two])
+    with pytest.raises(CollectionError, match="another base than the fi module"):
+        index_corpus(
+            FakeCorpus(5, first=50), tmp_path / "one", lang="sv", mode="append", encoder_for=on_base("2")
+        )
+    assert len(one) == 20
+    assert two.search("x", lang="en")
+
+
+def test_a_collection_that_is_made_anew_in_the_middle_of_a_query_is_not_asked_what_was_meant_for_the_other(
+    tmp_path, monkeypatch
+):
+    index_corpus(FakeCorpus(20), tmp_path / "c", lang="fi", encoder_for=on_base("1"))
+    reader = Collection.open(tmp_path / "c", encoder_for=on_base("1"))
+    Collection.open(tmp_path / "c").drop()
+    index_corpus(FakeCorpus(20), tmp_path / "c", lang="fi", encoder_for=on_base("2"))
+    monkeypatch.setattr(Collection, "_answer", Mock(side_effect=FileNotFoundError))
+    with pytest.raises(CollectionError, match="made anew while it was asked"):
+        reader.search("x", lang="fi")
 
 
 def test_of_equal_scores_the_first_list_comes_first():

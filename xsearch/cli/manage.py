@@ -32,7 +32,7 @@ def list_collections(form: str, store: Path) -> None:
     known: list[Info] = []
     for name in collection_names(store):
         try:
-            known.append(open_collection(store, name).info())
+            known.append(open_collection(store, name, device=None).info())
         except CollectionError as error:
             notice(f"Leaving out {name}: {error}")
     if form == "json":
@@ -72,7 +72,7 @@ def list_collections(form: str, store: Path) -> None:
 @STORE
 def info(collection: str, measure: bool, form: str, store: Path) -> None:
     """Describe a collection and its index, with advice where something would make it quicker or better."""
-    opened = open_collection(store, collection)
+    opened = open_collection(store, collection, device="cpu" if measure else None)
     info = opened.info()
     recalls = [opened.measure_recall(space) for space in opened.spaces] if measure else []
     advice = [*info.advice, *(recall.advice for recall in recalls if recall.advice)]
@@ -145,7 +145,7 @@ def delete(collection: str, ids: tuple[str, ...], where: str | None, store: Path
     """
     if bool(ids) == (where is not None):
         raise click.UsageError("Say what to delete, with either --id or --where.")
-    opened = open_collection(store, collection)
+    opened = open_collection(store, collection, device=None)
     deleted = opened.delete(ids=ids) if ids else opened.delete(where=where)
     if ids and deleted < len(set(ids)):
         notice(f"{len(set(ids)) - deleted} of the ids are not in {collection}.")
@@ -157,7 +157,7 @@ def delete(collection: str, ids: tuple[str, ...], where: str | None, store: Path
 @STORE
 def compact(collection: str, store: Path) -> None:
     """Rewrite a collection without its deleted documents, with one fresh index."""
-    opened = open_collection(store, collection)
+    opened = open_collection(store, collection, device=None)
     before = megabytes(opened.info().bytes)
     opened.compact()
     after = megabytes(opened.info().bytes)
@@ -174,8 +174,8 @@ def export(collection: str, output: Path, store: Path) -> None:
     """Write the documents of a collection to a file that `xsearch index` reads."""
     from xsearch.cli.output_file import write_documents
 
-    opened = open_collection(store, collection)
-    count = write_documents(opened.documents(), output)
+    opened = open_collection(store, collection, device=None)
+    count = write_documents(opened.documents(), output, opened.path.rglob("*"))
     notice(f"Wrote {count:,} documents to {output}.")
 
 
@@ -191,7 +191,7 @@ def drop(collection: str, yes: bool, store: Path) -> None:
     if not yes and sys.stdin.isatty():
         click.confirm(f"Remove {path}?", abort=True, err=True)
     try:
-        open_collection(store, collection).drop()
+        open_collection(store, collection, device=None).drop()
     except CollectionError as error:
         # What cannot be opened can still be removed, unless somebody is writing to it.
         with writer_lock(path):

@@ -14,15 +14,15 @@ if TYPE_CHECKING:
     from xsearch.collection import Collection
 
 
-def open_collection(store: Path, name: str) -> Collection:
-    """Opens one collection.
+def open_collection(store: Path, name: str, device: str | None = "cpu") -> Collection:
+    """Opens one collection; with `device` None without its indexes, for all that does not search.
 
     Raises:
         CollectionError: there is none of that name, or it cannot be opened.
     """
     from xsearch.collection import Collection
 
-    return Collection.open(existing_path(store, name))
+    return Collection.open(existing_path(store, name), device=device)
 
 
 def open_collections(store: Path, names: Sequence[str]) -> list[Collection]:

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from xsearch.collection import contents, describe, verification
 from xsearch.collection.drift import Recall, measure_recall
-from xsearch.collection.encoding import EncoderFor, check_module, installed_encoder
+from xsearch.collection.encoding import EncoderFor, check_module, installed_encoder, record_of
 from xsearch.collection.folder import make, take_away
 from xsearch.collection.hit import Hit
 from xsearch.collection.lock import writer_lock
@@ -51,7 +51,9 @@ class Collection:
     nothing.
     """
 
-    def __init__(self, path: Path, snapshot: Snapshot, encoder_for: EncoderFor, device: Device) -> None:
+    def __init__(
+        self, path: Path, snapshot: Snapshot, encoder_for: EncoderFor, device: Device | None
+    ) -> None:
         self.path = path
         self._encoder_for, self._device = encoder_for, device
         self._view = View(snapshot)
@@ -92,16 +94,19 @@ class Collection:
 
     @classmethod
     def open(
-        cls, path: str | Path, *, encoder_for: EncoderFor = installed_encoder, device: str = "cpu"
+        cls, path: str | Path, *, encoder_for: EncoderFor = installed_encoder, device: str | None = "cpu"
     ) -> Self:
         """Open the last committed state; files are mapped, not read.
 
         `encoder_for` gives the encoder of a query's language. On `device` cuda (or auto, where FAISS sees a GPU) the
-        indexes that can run there are copied to the GPUs. Raises CollectionError if the collection is missing,
-        damaged, or of a newer format, and DeviceError for a device that is not there.
+        indexes that can run there are copied to the GPUs. With None no index is opened, and a search looks at every
+        document: a damaged index then hinders nobody, and `compact` builds it anew.
+
+        Raises CollectionError if the collection is missing, damaged, or of a newer format, and DeviceError for a device
+        that is not there.
         """
         path = Path(path).absolute()
-        resolved: Device = "cpu" if device == "cpu" else resolve_device(device)
+        resolved = None if device is None else resolve_device(device)
         return cls(path, open_snapshot(path, resolved), encoder_for, resolved)
 
     # --- what it is
@@ -259,7 +264,7 @@ class Collection:
         """
         choice = choose_space(self.manifest, space, lang)
         encoder = self._encoder_for(lang)
-        check_module(self.manifest, lang, encoder)
+        check_module(self.manifest, record_of(lang, encoder))
         vectors = encoder.encode([query], space=choice.space)
         return self._answered(vectors, choice, k, where).hits[0]
 
@@ -303,11 +308,16 @@ class Collection:
         return self._in_any_state(lambda: self._answer_words(query, unit, choice, lang, k, where))
 
     def _in_any_state(self, ask: Callable[[], Found]) -> Found:
-        """What `ask` gives; asked again if a commit since has taken a file away that was not open yet."""
+        """What `ask` gives; asked again if a commit since has taken a file away that was not open yet.
+
+        Raises CollectionError if the collection was made anew since, with vectors that are not those asked for.
+        """
+        before = self.manifest
         try:
             return ask()
         except FileNotFoundError as error:
             if self.refresh():
+                _check_same(before, self.manifest, self.name)
                 return ask()
             raise CollectionError(
                 f"a file of {self.path} is missing: {error}; `xsearch verify` names it"
@@ -340,3 +350,12 @@ class Collection:
             Hit(number, score, id_, text, lang, name, metadata)
             for number, (score, (id_, lang, text, metadata)) in enumerate(documents, 1)
         ]
+
+
+def _check_same(before: Manifest, now: Manifest, name: str) -> None:
+    """Raise CollectionError if what was asked of the collection as it was `before` means nothing to it `now`."""
+    modules = {language: module.content_hash for language, module in now.modules.items()}
+    if (now.dimension, now.spaces) != (before.dimension, before.spaces) or any(
+        modules.get(language) != module.content_hash for language, module in before.modules.items()
+    ):
+        raise CollectionError(f"{name!r} has been made anew while it was asked; ask again")

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,8 @@ from xsearch.errors import QueryError
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+_BATCH_BYTES = 8 << 20
 
 
 @dataclass(frozen=True)
@@ -27,18 +29,26 @@ class LiveRows:
 
 
 def live_rows(snapshot: Snapshot, segments: Sequence[Segment], batch_rows: int) -> Iterator[LiveRows]:
-    """All living documents of the segments by ascending key, in batches of at most `batch_rows`."""
+    """All living documents of the segments by ascending key, in batches of at most `batch_rows` or some 8 MB."""
     import pyarrow as pa
 
     for segment in segments:
         row = 0
-        for batch in segment.parquet().iter_batches(batch_rows):
+        for batch in _batches(segment.parquet(), batch_rows):
             rows = np.arange(row, row + batch.num_rows)
             row += batch.num_rows
             alive = ~snapshot.is_dead(segment.keys[rows])
             if alive.any():
                 table = pa.table(batch).filter(pa.array(alive))
                 yield LiveRows(segment, segment.keys[rows[alive]], rows[alive], table)
+
+
+def _batches(file: Any, batch_rows: int) -> Iterator["pa.RecordBatch"]:
+    """The rows of a `pyarrow.parquet.ParquetFile` by row groups, since only within one are the rows' sizes alike."""
+    for number in range(file.num_row_groups):
+        group = file.metadata.row_group(number)
+        fitting = group.num_rows * _BATCH_BYTES // max(group.total_byte_size, 1)
+        yield from file.iter_batches(min(batch_rows, max(1, fitting)), row_groups=[number])
 
 
 def stream(

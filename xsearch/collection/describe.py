@@ -4,8 +4,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from xsearch.collection.documents import LANG
-from xsearch.collection.manifest import IndexRecord, ModuleRecord
-from xsearch.collection.part import Part
+from xsearch.collection.manifest import IndexRecord, ModuleRecord, PartRecord
 from xsearch.collection.segment import Segment
 from xsearch.collection.snapshot import Snapshot
 
@@ -95,9 +94,9 @@ def _dead_languages(snapshot: Snapshot, segment: Segment) -> dict[str, int]:
     return {count["values"]: count["counts"] for count in langs.to_pylist()}
 
 
-def _dead_share(snapshot: Snapshot, part: Part) -> float:
+def _dead_share(snapshot: Snapshot, part: PartRecord) -> float:
     """How much of a part is deleted; merging segments forgets the dead, an index keeps them."""
-    return len(snapshot.dead_between(part.record.first_key, part.record.last_key)) / part.record.rows
+    return len(snapshot.dead_between(part.first_key, part.last_key)) / part.rows
 
 
 def _advice(snapshot: Snapshot, held: int) -> list[str]:
@@ -109,7 +108,7 @@ def _advice(snapshot: Snapshot, held: int) -> list[str]:
         advice.append(
             f"{held - manifest.count} of {held} stored documents are deleted; compact to free their room"
         )
-    elif any(_dead_share(snapshot, part) > _MANY_DEAD for part in snapshot.parts):
+    elif any(_dead_share(snapshot, part) > _MANY_DEAD for part in manifest.parts):
         advice.append(
             "an index still holds many deleted documents, which every query steps over; compact to build it anew"
         )

@@ -90,7 +90,7 @@ class DocumentsWriter:
         self._lengths.append(np.fromiter(map(len, encoded), np.int64, len(encoded)))
         self._waiting.append(table)
         self._waiting_rows += len(encoded)
-        self._waiting_bytes += int(self._lengths[-1].sum())
+        self._waiting_bytes += table.nbytes
         if self._waiting_rows >= _GROUP_ROWS or self._waiting_bytes >= _GROUP_BYTES:
             self._flush()
 
@@ -99,7 +99,8 @@ class DocumentsWriter:
 
         if self._waiting:
             table = pa.concat_tables(self._waiting).combine_chunks()
-            self._writer.write_table(table, row_group_size=table.num_rows)
+            groups = -(-table.nbytes // _GROUP_BYTES)  # one large batch of the caller's becomes several
+            self._writer.write_table(table, row_group_size=-(-table.num_rows // groups))
         self._waiting, self._waiting_rows, self._waiting_bytes = [], 0, 0
 
     def finish(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -6,7 +6,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from xsearch.collection.manifest import Manifest
+from xsearch.collection.manifest import Manifest, ModuleRecord
 from xsearch.errors import CollectionError
 
 
@@ -20,6 +20,10 @@ class TextEncoder(Protocol):
     @property
     def content_hash(self) -> str:
         """Changes whenever the vectors may change."""
+
+    @property
+    def shared_hash(self) -> str:
+        """The content hash of the module whose space is the shared one: vectors of others cannot be compared."""
 
     @property
     def spaces(self) -> tuple[str, ...]:
@@ -48,13 +52,29 @@ def installed_encoder(language: str) -> TextEncoder:
     return encoder_for(language)
 
 
-def check_module(manifest: Manifest, language: str, encoder: TextEncoder) -> None:
-    """Raise CollectionError if the collection's documents of that language were encoded with another module."""
-    record = manifest.modules.get(language)
-    if record is not None and record.content_hash != encoder.content_hash:
+def record_of(language: str, encoder: TextEncoder) -> ModuleRecord:
+    """What a collection notes of the module that encodes its documents of a language."""
+    return ModuleRecord(language, encoder.content_hash, encoder.one_space, encoder.shared_hash)
+
+
+def check_module(manifest: Manifest, module: ModuleRecord) -> None:
+    """Raise CollectionError if the module's vectors cannot be compared with those of the collection.
+
+    That is if documents of that language were encoded with another one, or any documents with a module that maps into
+    the space of another base.
+    """
+    record = manifest.modules.get(module.language, module)
+    if record.content_hash != module.content_hash:
         raise CollectionError(
-            f"the {language} module has changed since the collection was indexed (then "
+            f"the {module.language} module has changed since the collection was indexed (then "
             f"{record.content_hash[:12]}, "
-            f"now {encoder.content_hash[:12]}), so their vectors cannot be compared: index the corpus again, "
+            f"now {module.content_hash[:12]}), so their vectors cannot be compared: index the corpus again, "
             "or install the module that it was made with"
         )
+    for other in manifest.modules.values():
+        if other.shared_hash and module.shared_hash not in ("", other.shared_hash):
+            raise CollectionError(
+                f"the {module.language} module maps into the space of another base than the {other.language} module "
+                f"that the collection holds documents of ({module.shared_hash[:12]} and {other.shared_hash[:12]}), so "
+                "their vectors cannot be compared: index the corpus again, or install modules of one base"
+            )

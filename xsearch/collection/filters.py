@@ -180,12 +180,14 @@ class Filter:
         connection = duckdb.connect(
             ":memory:", config={"memory_limit": MEMORY, "python_enable_replacements": False}
         )
-        paths = ", ".join(_literal(str(segment.parquet_path)) for segment in self._segments)
+        files = [str(segment.parquet_path) for segment in self._segments]
+        paths = ", ".join(map(_literal, [*files, *map(_pattern, files)]))
         for setting in (
             "SET autoinstall_known_extensions = false",
             "SET autoload_known_extensions = false",
             "SET allow_community_extensions = false",
             "SET temp_directory = ''",
+            "SET TimeZone = 'UTC'",  # or a filter on times would find other documents on another machine
             f"SET allowed_paths = [{paths}]",
             "SET enable_external_access = false",
             "SET lock_configuration = true",
@@ -202,12 +204,14 @@ class Filter:
 
         selects = []
         for columns, group in groupby(self._segments, held):
-            files = ", ".join(_literal(str(segment.parquet_path)) for segment in group)
+            files = ", ".join(_literal(_pattern(str(segment.parquet_path))) for segment in group)
             fields = [KEY, LANG, *(f"{source} AS {alias}" for alias, source in self._aliases.items())]
             fields += [
                 _quoted(name) if name in columns else f"NULL AS {_quoted(name)}" for name in self._metadata
             ]
-            selects.append(f"SELECT {', '.join(fields)} FROM read_parquet([{files}])")  # noqa: S608 - all quoted
+            # a folder above named column=value would otherwise take the place of that column
+            table = f"read_parquet([{files}], hive_partitioning = false)"
+            selects.append(f"SELECT {', '.join(fields)} FROM {table}")  # noqa: S608 - all quoted
         return " UNION ALL ".join(selects)
 
 
@@ -241,6 +245,11 @@ def _expressions(tree: dict[str, Any], where: str) -> Iterator[tuple[dict[str, A
             waiting.extend((inner, casts) for inner in value.values())
         elif isinstance(value, list):
             waiting.extend((inner, casts) for inner in value)
+
+
+def _pattern(path: str) -> str:
+    """The glob pattern, which is what DuckDB takes a path for, that this path alone fits."""
+    return re.sub(r"([*?\[])", r"[\1]", path)
 
 
 def _literal(text: str) -> str:

@@ -4,11 +4,14 @@ A collection that asks for it (`IndexSettings.keywords`) keeps an inverted index
 rebuilt when many have come since; later documents are indexed in memory when a query first needs them. Each language
 has its own field with its own stemmer, so words only match within a language. Fusion takes a document that stands in
 both rankings for a good one, whatever little its words share with the query's; so a document must have half of them,
-and words that many documents have do not count (minimum_should_match and common terms query of Lucene).
+and words that many documents have do not count (minimum_should_match and common terms query of Lucene). How many have
+a word is counted over all the indexes, so that it does not matter which of them holds a document.
 """
 
+import math
+import re
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +40,7 @@ _STEMMERS = {
     "ro": "romanian", "ru": "russian", "sv": "swedish", "ta": "tamil", "tr": "turkish",
 }  # fmt: skip
 _WORD = r"[\p{Alphabetic}\p{M}\p{Nd}]+"  # the library's own rule cuts Indic words at every virama
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _WITHOUT_SPACES = {"ja", "km", "lo", "my", "th", "zh"}
 
 
@@ -78,24 +82,39 @@ class Keywords:
         require_words()
         if lang not in self._snapshot.languages:
             return []
-        # a filter and the dead take some of the places away
-        depth = n if allowed is None and not len(self._snapshot.dead) else 20 * n
+        living = self._are_living if allowed is None else lambda keys: np.isin(keys, allowed)
         with self._lock:
             try:
                 if self._indexes is None:
                     self._indexes = list(self._open())
-                found = [pair for index in self._indexes for pair in index.search(query, lang, depth)]
+                rows = sum(index.rows for index in self._indexes)
+                indexes = [index for index in self._indexes if lang in index.languages]
+                weights = self._weights(indexes, rows, query, lang)
+                found = [pair for index in indexes for pair in index.search(weights, lang, n, living)]
             except BaseException as error:
                 # a panic of tantivy, which damaged files can cause, is no Exception
                 if isinstance(error, ValueError) or type(error).__name__ == "PanicException":
                     raise self._unreadable(error) from None
                 raise
-        keys = np.array([key for _, key in found], np.int64)
-        kept = ~self._snapshot.is_dead(keys)
-        if allowed is not None:
-            kept &= np.isin(keys, allowed)
-        alive = [pair for pair, keep in zip(found, kept, strict=True) if keep]
-        return sorted(alive, key=lambda pair: (-pair[0], pair[1]))[:n]
+        return sorted(found, key=lambda pair: (-pair[0], pair[1]))[:n]
+
+    def _are_living(self, keys: NDArray[np.int64]) -> NDArray[np.bool_]:
+        # merging segments forgets the dead that are in none of them, an index of words still holds them
+        held = np.zeros(len(keys), bool)
+        for segment in self._snapshot.segments:
+            held |= segment.rows_of(keys) >= 0
+        return held & ~self._snapshot.is_dead(keys)
+
+    def _weights(self, indexes: Sequence["_Words"], rows: int, query: str, lang: str) -> dict[str, float]:
+        """The telling words of a query and how rare each is, given the indexes with `lang` and the `rows` of all."""
+        if not indexes:
+            return {}
+        living = self._snapshot.manifest.count
+        # the dead may be the very ones that have a word, as when all who have it were replaced
+        common = max(_FEW, _COMMON * living) + rows - living
+        words = indexes[0].words(query, lang)[:_MOST_WORDS]
+        counts = {word: sum(index.count(word, lang) for index in indexes) for word in words}
+        return {word: _rarity(count, rows) for word, count in counts.items() if count <= common}
 
     def _unreadable(self, error: BaseException) -> Exception:
         record, folder = self._snapshot.manifest.keywords, self._snapshot.folder
@@ -138,6 +157,7 @@ class _Words:
         for lang in languages:
             builder.add_text_field(lang, tokenizer_name=lang, index_option="freq")
         self._schema = builder.build()
+        self.languages = languages
         self._analysers = {lang: _analyser(lang) for lang in languages}
         if opened:
             self._index = tantivy.Index.open(str(folder))
@@ -145,7 +165,7 @@ class _Words:
             self._index = tantivy.Index(self._schema, path=None if folder is None else str(folder))
         for lang, analyser in self._analysers.items():
             self._index.register_tokenizer(lang, analyser)
-        self.rows = 0
+        self.rows = int(self._index.searcher().num_docs)
 
     def add(self, documents: Iterable[tuple[int, str, str]]) -> int:
         """Add (key, lang, text) triples by ascending key; returns the last key."""
@@ -163,23 +183,49 @@ class _Words:
         self._index.reload()
         return key
 
-    def search(self, query: str, lang: str, n: int) -> list[tuple[float, int]]:
-        """BM25 score and key of the n best documents in `lang` that have half of the query's telling words."""
-        if lang not in self._analysers:
+    def words(self, text: str, lang: str) -> list[str]:
+        """The words of a text, each once, in the form in which they are indexed."""
+        # a lone surrogate, which tantivy does not take, is read as the encoder reads it
+        return list(dict.fromkeys(self._analysers[lang].analyze(_SURROGATE.sub("\ufffd", text))))
+
+    def count(self, word: str, lang: str) -> int:
+        """How many documents in `lang` have the word."""
+        return int(self._index.searcher().doc_freq(lang, word))
+
+    def search(
+        self,
+        weights: Mapping[str, float],
+        lang: str,
+        n: int,
+        wanted: Callable[[NDArray[np.int64]], NDArray[np.bool_]],
+    ) -> list[tuple[float, int]]:
+        """BM25 score and key of the n best documents, among those that are `wanted`, that have half of the words."""
+        if not weights:
             return []
         tantivy, searcher = _tantivy(), self._index.searcher()
-        words = list(dict.fromkeys(self._analysers[lang].analyze(query)))[:_MOST_WORDS]
-        common = max(_FEW, _COMMON * searcher.num_docs)
-        terms = [
-            (tantivy.Occur.Should, tantivy.Query.term_query(self._schema, lang, word))
-            for word in words
-            if searcher.doc_freq(lang, word) <= common
-        ]
-        if not terms:
-            return []
+        terms = []
+        for word, weight in weights.items():
+            term = tantivy.Query.term_query(self._schema, lang, word)
+            # in place of the weight that the word has in this index alone
+            boost = weight / _rarity(self.count(word, lang), self.rows)
+            terms.append((tantivy.Occur.Should, tantivy.Query.boost_query(term, boost)))
         half = tantivy.Query.boolean_query(terms, minimum_number_should_match=(len(terms) + 1) // 2)
-        hits = searcher.search(half, n).hits
-        return [(float(score), int(searcher.doc(address)["key"][0])) for score, address in hits]
+        found: list[tuple[float, int]] = []
+        first, size = 0, n
+        while len(found) < n:
+            hits = searcher.search(half, size, offset=first).hits
+            pairs = [(float(score), int(searcher.doc(address)["key"][0])) for score, address in hits]
+            keep = wanted(np.array([key for _, key in pairs], np.int64))
+            found += [pair for pair, kept in zip(pairs, keep, strict=True) if kept]
+            if len(hits) < size:
+                break
+            first, size = first + size, 4 * size
+        return found[:n]
+
+
+def _rarity(count: int, rows: int) -> float:
+    """The inverse document frequency of BM25, as tantivy reckons it, of a word that `count` of `rows` have."""
+    return math.log(1 + (rows - count + 0.5) / (count + 0.5))
 
 
 def _documents(snapshot: Snapshot, first_key: int) -> Iterator[tuple[int, str, str]]:

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xsearch.collection.collection import Collection
+from xsearch.collection.manifest import ModuleRecord
 from xsearch.collection.snapshot import open_snapshot
 from xsearch.collection.vectors import widen
 from xsearch.errors import QueryError
@@ -14,7 +15,7 @@ from xsearch.errors import QueryError
 
 @dataclass(frozen=True)
 class StoredDocument:
-    """A document as it is stored; `vectors` has a (d,) float32 vector for each space of its collection."""
+    """A document as it is stored; `vectors` has a (d,) float32 vector for each space of its collection, by `module`."""
 
     id: str
     text: str
@@ -22,6 +23,7 @@ class StoredDocument:
     collection: str
     metadata: dict[str, Any]
     vectors: dict[str, NDArray[np.float32]]
+    module: ModuleRecord
 
 
 def find_document(collection: Collection, id: str) -> StoredDocument:
@@ -35,4 +37,5 @@ def find_document(collection: Collection, id: str) -> StoredDocument:
         )
     id_, lang, text, metadata = snapshot.document(place)
     vectors = {space: widen(snapshot.vectors(space, [place]))[0] for space in snapshot.manifest.spaces}
-    return StoredDocument(id_, text, lang, collection.name, metadata, vectors)
+    module = snapshot.manifest.modules[lang]
+    return StoredDocument(id_, text, lang, collection.name, metadata, vectors, module)

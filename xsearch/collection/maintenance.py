@@ -8,13 +8,13 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from xsearch.collection.keywords import require_words, write_keywords
+from xsearch.collection.keywords import IN_MEMORY, require_words, write_keywords
 from xsearch.collection.manifest import IndexSettings, Manifest, PartRecord, SegmentRecord
 from xsearch.collection.merging import merge
 from xsearch.collection.part_writer import write_part
 from xsearch.collection.segment import Segment
 from xsearch.collection.writer import Writer
-from xsearch.index.build import empty_index, training_rows
+from xsearch.index.build import check_factory, empty_index, training_rows
 from xsearch.index.choice import EXACT_ROWS, choose_index, span_to_index
 from xsearch.index.gpu import resolve_device
 
@@ -72,13 +72,17 @@ def index_if_due(writer: Writer, device: str = "auto", report: Report = lambda d
 
 
 def index_words_if_due(writer: Writer) -> None:
-    """Rebuild the index of words, if the collection keeps one, once a tenth of the documents is not in it."""
+    """Rebuild the index of words, if the collection keeps one, once the documents that are not in it and the dead that
+    are come to a tenth of it, or are more than a query indexes by itself.
+    """
     manifest, snapshot = writer.manifest, writer.snapshot
-    if not manifest.settings.keywords:
+    if not manifest.settings.keywords or not manifest.count:
         return
     record = manifest.keywords
+    rows = record.rows if record else 0
     missing = snapshot.rows_from(record.last_key + 1 if record else 0)
-    if missing > max(_FEW_WORDS, (record.rows if record else 0) // 10):
+    dead = rows + missing - manifest.count
+    if missing + dead > min(max(_FEW_WORDS, rows // 10), IN_MEMORY):
         writer.replace(keywords=write_keywords(snapshot, writer.new_name()))
 
 
@@ -108,11 +112,11 @@ def tidy(writer: Writer, device: str = "auto", report: Report = lambda done: Non
 
 
 def check_settings(settings: IndexSettings, dimension: int) -> None:
-    """Raise QueryError for an index type that FAISS does not know, MissingExtraError for words without tantivy."""
+    """Raise QueryError for an index type that FAISS cannot build here, MissingExtraError for words without tantivy."""
     if settings.keywords:
         require_words()
     if settings.factory != "auto":
-        empty_index(settings.factory, dimension)
+        check_factory(settings.factory, dimension)
 
 
 def _is_due(manifest: Manifest, tail: int) -> bool:

@@ -10,11 +10,15 @@ from typing import Any
 
 from xsearch.collection.records import from_json, to_json
 from xsearch.errors import CollectionError
+from xsearch.index.tuning import DEEPEST, PARAMETERS, most_effort
 
 FORMAT = 1
 """The format that this version writes, and the newest that it reads."""
 
 MANIFEST_NAME = "manifest.json"
+
+_MOST_KEYS = 1 << 62
+"""Far from where int64 ends, so that there is room for more of them."""
 
 
 @dataclass(frozen=True)
@@ -28,11 +32,15 @@ class FileRecord:
 
 @dataclass(frozen=True)
 class ModuleRecord:
-    """The language module whose vectors the collection holds. `one_space`: its native space is the shared one."""
+    """The language module whose vectors the collection holds. `one_space`: its native space is the shared one.
+
+    `shared_hash` is that of the module that its shared space is the space of; empty where older versions wrote it.
+    """
 
     language: str
     content_hash: str
     one_space: bool = False
+    shared_hash: str = ""
 
 
 @dataclass(frozen=True)
@@ -198,7 +206,7 @@ def read_manifest(folder: Path) -> Manifest:
             raise ValueError("its checksum does not fit its content")
         manifest = from_json(Manifest, body)
         _check(manifest)
-    except (ValueError, RecursionError) as error:
+    except (ValueError, OverflowError, RecursionError) as error:
         raise CollectionError(
             f"{path} is damaged: {error}; restore it from a backup or index the corpus again"
         ) from None
@@ -219,6 +227,7 @@ def _check(manifest: Manifest) -> None:
         _refuse_outside(name)
     if not manifest.spaces or set(manifest.spaces) - {"shared", "native"} or manifest.dimension < 1:
         raise ValueError(f"it names the spaces {manifest.spaces} of {manifest.dimension} dimensions")
+    _check_numbers(manifest)
     _check_folders(manifest.segments, manifest.next_key)
     _check_folders(manifest.parts, manifest.next_key)
     named = set(manifest.files())
@@ -236,12 +245,34 @@ def _check(manifest: Manifest) -> None:
         _check_name(manifest.keywords.name)
 
 
+def _check_numbers(manifest: Manifest) -> None:
+    """Refuse numbers that no writer writes, and that would cost a search its memory or end it in an odd error."""
+    _check_within("next_key", manifest.next_key, 0, _MOST_KEYS)
+    _check_within("count", manifest.count, 0, sum(segment.rows for segment in manifest.segments))
+    if manifest.source is not None:
+        _check_within("source.batches", manifest.source.batches, 0, _MOST_KEYS)
+    for number, part in enumerate(manifest.parts):
+        for space, index in part.indexes.items():
+            where = f"parts[{number}].indexes.{space}"
+            _check_within(f"{where}.depth", index.depth, 1, DEEPEST)
+            for name, value in index.parameters.items():
+                if name not in PARAMETERS:
+                    raise ValueError(f"{where}.parameters.{name} is not one of {', '.join(PARAMETERS)}")
+                _check_within(f"{where}.parameters.{name}", value, 1, most_effort(part.rows))
+
+
+def _check_within(where: str, value: float, least: int, most: int) -> None:
+    if not least <= value <= most:  # so is NaN, which compares with nothing
+        raise ValueError(f"{where} is {str(value)[:20]}, not between {least} and {most}")
+
+
 def _check_folders(records: Sequence[SegmentRecord | PartRecord], end: int) -> None:
     next_key = 0
     for record in records:
         _check_name(record.name)
-        if not next_key <= record.first_key <= record.last_key < end or record.rows < 1:
+        if not next_key <= record.first_key <= record.last_key < end:
             raise ValueError(f"the keys of {record.name} are out of order")
+        _check_within(f"rows of {record.name}", record.rows, 1, record.last_key - record.first_key + 1)
         next_key = record.last_key + 1
 
 

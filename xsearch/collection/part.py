@@ -34,11 +34,9 @@ class Part:
         }
 
     def mask(self, keys: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Which positions of the indexes hold one of `keys`."""
-        first, last = self.record.first_key, self.record.last_key
-        wanted = np.zeros(last - first + 1, bool)
-        wanted[keys[(keys >= first) & (keys <= last)] - first] = True
-        return wanted[self.keys - first]
+        """Which positions of the indexes hold one of the ascending `keys`."""
+        first, end = np.searchsorted(keys, [self.record.first_key, self.record.last_key + 1])
+        return np.isin(self.keys, keys[first:end])  # a table of the keys, unless they are few and far between
 
     def search(
         self, space: str, queries: NDArray[np.float32], k: int, allowed: Selection | None

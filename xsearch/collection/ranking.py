@@ -51,24 +51,30 @@ def rank(
     if among is not None and exists <= max(EXACT_SURVIVORS, count // 50):
         return rank_exactly(snapshot, space, queries, wanted, among)
     among = among or snapshot.living
-    found = [
-        part.search(space, queries, wanted, None if among is None else among.in_part(part))
-        for part in (snapshot.parts if wanted else ())
-    ]
-    if snapshot.last_key >= snapshot.manifest.covered:
-        found.append(_scan(snapshot, space, queries, wanted, among, snapshot.manifest.covered))
+    found: list[NDArray[np.int64]] = []
+    answered = np.ones(len(queries), bool)
+    for part in snapshot.parts if wanted else ():
+        allowed = None if among is None else among.in_part(part)
+        if allowed is None or allowed.count:
+            keys = part.search(space, queries, wanted, allowed)
+            answered &= (keys >= 0).any(axis=1)  # it holds some, so that to find none is to have failed
+            found.append(keys)
+    if snapshot.last_key >= snapshot.covered:
+        found.append(_scan(snapshot, space, queries, wanted, among, snapshot.covered))
     keys = (
         found[0]
         if len(found) == 1
         else np.concatenate([np.empty((len(queries), 0), np.int64), *found], axis=1)
     )
     rankings = order(snapshot, space, queries, keys, wanted)
-    return [
-        ranking
-        if len(ranking) == wanted
-        else rank_exactly(snapshot, space, queries[which, None], wanted, among)[0]
-        for which, ranking in enumerate(rankings)
+    lacking = [
+        which for which, ranking in enumerate(rankings) if len(ranking) < wanted or not answered[which]
     ]
+    if lacking:
+        exact = rank_exactly(snapshot, space, queries[lacking], wanted, among)
+        for which, ranking in zip(lacking, exact, strict=True):
+            rankings[which] = ranking
+    return rankings
 
 
 def rank_exactly(
@@ -131,9 +137,9 @@ def _scan(
     """(m, n) keys, -1 for none, among which are the k best documents with keys from `first_key` on for each query."""
     found: list[tuple[NDArray[np.float32], NDArray[np.int64]]] = []
     for segment in snapshot.segments if k else ():
-        if segment.record.last_key < first_key:
-            continue
         first_row = int(np.searchsorted(segment.keys, first_key))
+        if first_row == segment.record.rows:
+            continue
         selection = None if among is None else among.in_segment(segment, first_row)
         if selection is not None and not selection.count:
             continue

@@ -7,6 +7,7 @@ them.
 
 from bisect import bisect_right
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xsearch.collection.manifest import MANIFEST_NAME, Manifest, read_manifest
+from xsearch.collection.part import FOLDER as PARTS
 from xsearch.collection.part import Part
 from xsearch.collection.segment import Segment, find
 from xsearch.collection.subset import Subset
@@ -31,14 +33,20 @@ class Snapshot:
     """The segments, parts and tombstones of one manifest; `dead` are the keys of deleted documents, ascending,
     `living` the others (None if none was deleted), `last_key` is the highest key of all, and `column_names` are the
     metadata columns.
+
+    The indexes are opened on `device`. With None they are left alone, as by those who do not search or who build them
+    anew: there are no `parts` then, and a search looks at every document, not only at those from `covered` on.
     """
 
-    def __init__(self, folder: Path, manifest: Manifest, device: Device = "cpu") -> None:
-        _check_sizes(folder, manifest)
+    def __init__(self, folder: Path, manifest: Manifest, device: Device | None = None) -> None:
+        _check_sizes(folder, manifest if device is not None else replace(manifest, parts=()))
         self.folder, self.manifest = folder, manifest
         spaces, dimension = manifest.spaces, manifest.dimension
         self.segments = tuple(Segment(folder, record, spaces, dimension) for record in manifest.segments)
-        self.parts = tuple(Part(folder, record, device) for record in manifest.parts)
+        self.parts = (
+            () if device is None else tuple(Part(folder, record, device) for record in manifest.parts)
+        )
+        self.covered = manifest.covered if self.parts else 0
         self.column_names = [column.name for column in manifest.columns]
         self.dead = _dead(folder, manifest)
         self.living = Subset(self.dead, without=True) if len(self.dead) else None
@@ -110,8 +118,9 @@ class Snapshot:
         return found
 
 
-def open_snapshot(folder: Path, device: Device = "cpu") -> Snapshot:
-    """Open the last committed state, its indexes on `device`. Raises CollectionError if it is missing or damaged.
+def open_snapshot(folder: Path, device: Device | None = None) -> Snapshot:
+    """Open the last committed state, its indexes on `device`, if any. Raises CollectionError if it is missing or
+    damaged.
 
     A writer may replace files between the reading of the manifest and their opening; the manifest has then
     moved on, and opening starts again from the new one.
@@ -125,7 +134,7 @@ def open_snapshot(folder: Path, device: Device = "cpu") -> Snapshot:
             if newer == manifest:
                 raise CollectionError(
                     f"{error.filename} is missing although {MANIFEST_NAME} names it; "
-                    "restore it from a backup or index the corpus again"
+                    f"{_remedy(Path(error.filename).relative_to(folder))}"
                 ) from None
             manifest = newer
     raise CollectionError(f"{folder} changed {_ATTEMPTS} times while it was being opened; try again")
@@ -144,6 +153,11 @@ def _check_sizes(folder: Path, manifest: Manifest) -> None:
         if size != record.size:
             raise CollectionError(
                 f"{folder / record.path} has {size} bytes where the manifest says {record.size}: it was "
-                "cut short "
-                "or changed; restore it from a backup or index the corpus again"
+                f"cut short or changed; {_remedy(Path(record.path))}"
             )
+
+
+def _remedy(file: Path) -> str:
+    if file.parts[0] == PARTS:
+        return "compact the collection to build its index anew"
+    return "restore it from a backup or index the corpus again"

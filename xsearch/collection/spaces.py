@@ -53,7 +53,7 @@ def choose_space(manifest: Manifest, asked: str, lang: str | None) -> SpaceChoic
             f"the {asked} space is not indexed here, only {', '.join(indexed)}; index the corpus with "
             "--spaces both"
         )
-    only = lang if asked == NATIVE and len(manifest.modules) > 1 else None
+    only = lang if NATIVE in (asked, stored) and len(manifest.modules) > 1 else None
     return SpaceChoice(asked, stored, only)
 
 

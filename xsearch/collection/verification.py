@@ -81,7 +81,7 @@ def _replaced_meanwhile(folder: Path, manifest: Manifest) -> bool:
 def _contradictions(folder: Path, manifest: Manifest) -> list[Damage]:
     """Whole files that do not belong together, which only a faulty program leaves."""
     try:
-        snapshot = Snapshot(folder, manifest)
+        snapshot = Snapshot(folder, manifest, "cpu")
     except (CollectionError, FileNotFoundError) as error:
         return [Damage(MANIFEST_NAME, str(error))]
     found = []

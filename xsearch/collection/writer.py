@@ -1,7 +1,7 @@
 """Changing a collection: everything that one process does between taking the lock and giving it back."""
 
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -38,7 +38,9 @@ class Writer:
     """A session of changes; a context manager. Nothing is visible to anyone before `commit`.
 
     Entering takes the collection's lock (CollectionError if another process has it), reads the last committed
-    state and removes what a killed writer left behind. Leaving drops what was not committed.
+    state and removes what a killed writer left behind. Leaving drops what was not committed. Once a change or a commit
+    has failed half done (a full disk), every other raises CollectionError until `rollback`, since a part of what the
+    session holds would be lost.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -111,8 +113,10 @@ class Writer:
 
     def admit(self, module: ModuleRecord) -> None:
         """Allow documents of one more language from the next commit on."""
-        known = self._modules.setdefault(module.language, module)
-        if known != module:
+        known = self._modules.get(module.language, module)
+        # what an older version did not note is noted now
+        self._modules[module.language] = module if not known.shared_hash else known
+        if (known.content_hash, known.one_space) != (module.content_hash, module.one_space):
             raise CollectionError(
                 f"the {module.language} module has changed since the collection was made, so new vectors "
                 "would not "
@@ -123,6 +127,7 @@ class Writer:
         """Delete committed documents by id or by an SQL condition (exactly one); returns how many there were."""
         if (ids is None) == (where is None):
             raise CollectionError("delete takes either ids or a where condition, and not both")
+        self._refuse_if_broken()
         if ids is not None:
             keys = set(self._snapshot.live_keys(_checked_strings("ids", ids)).values())
         else:
@@ -134,32 +139,34 @@ class Writer:
 
     def commit(self, source: SourceRecord | None = None) -> None:
         """Make all changes since the last commit visible at once and durable. `source` notes how far a corpus is in."""
-        self._close_segment()
-        manifest = self.manifest
-        added = sum(record.rows for record in self._finished)
-        if not added and not self._killed and source == manifest.source:
-            return
-        segments = (*manifest.segments, *self._finished)
-        self.replace(
-            segments=segments,
-            tombstones=self._write_tombstones(self._killed),
-            columns=self._columns if segments else (),
-            modules=self._modules,
-            next_key=self._next_key,
-            count=manifest.count + added - len(self._killed),
-            source=source if source is not None else manifest.source,
-        )
+        with self._in_whole():
+            self._close_segment()
+            manifest = self.manifest
+            added = sum(record.rows for record in self._finished)
+            if not added and not self._killed and source == manifest.source:
+                return
+            segments = (*manifest.segments, *self._finished)
+            self.replace(
+                segments=segments,
+                tombstones=self._write_tombstones(self._killed),
+                columns=self._columns if segments else (),
+                modules=self._modules,
+                next_key=self._next_key,
+                count=manifest.count + added - len(self._killed),
+                source=source if source is not None else manifest.source,
+            )
 
     def replace(self, **changes: Any) -> None:
         """Commit these changes of the manifest and open the new state."""
-        manifest = self.manifest.successor(datetime.now(UTC).isoformat(timespec="seconds"), **changes)
-        write_manifest(self.folder, manifest)
-        self._snapshot = Snapshot(self.folder, manifest)
-        self._start()
-        orphans.remove(self.folder, manifest)
+        with self._in_whole():
+            manifest = self.manifest.successor(datetime.now(UTC).isoformat(timespec="seconds"), **changes)
+            write_manifest(self.folder, manifest)
+            self._snapshot = Snapshot(self.folder, manifest)
+            self._start()
+            orphans.remove(self.folder, manifest)
 
     def rollback(self) -> None:
-        """Forget everything since the last commit."""
+        """Forget everything since the last commit, and go on from there."""
         if self._open is not None:
             self._open.abandon()
         if read_manifest(self.folder) != self.manifest:
@@ -178,6 +185,27 @@ class Writer:
         self._next_key = self.manifest.next_key
         self._columns = self.manifest.columns
         self._modules = dict(self.manifest.modules)
+        self._failure: str | None = None
+
+    @contextmanager
+    def _in_whole(self, refusal: type[BaseException] | tuple[()] = ()) -> Iterator[None]:
+        """A step whose failure leaves the session broken, except for a `refusal`, which leaves no trace."""
+        self._refuse_if_broken()
+        try:
+            yield
+        except refusal:
+            raise
+        except BaseException as error:
+            self._failure = str(error) or type(error).__name__
+            raise
+
+    def _refuse_if_broken(self) -> None:
+        if self._failure is not None:
+            raise CollectionError(
+                f"an earlier change in this session failed ({self._failure}), so nothing more can be changed or "
+                f"committed in it; {self.folder} stays as it was committed last. Roll back or open a new session, and "
+                "make all changes since then again"
+            )
 
     def new_name(self) -> str:
         """A name for a folder or file that no committed state has used."""
@@ -208,16 +236,23 @@ class Writer:
         metadata = fit(storable(metadata), self._columns)
         if not ids:
             return 0
+        self._refuse_if_broken()
         replaced = self._replaced_by(ids, replace)
         keys = np.arange(self._next_key, self._next_key + len(ids), dtype=np.int64)
-        segment = self._segment_for(metadata.schema)
-        segment.append(keys, ids, texts, langs, metadata, rows)
-        # only now, for what is refused must leave no trace
-        self._columns = merge_columns(self._columns, segment.columns)
-        self._pending_ids.update(zip(ids, keys.tolist(), strict=True))
-        self._killed |= replaced
-        self._next_key += len(ids)
+        with self._in_whole():
+            segment = self._segment_for(metadata.schema)
+        with self._in_whole(refusal=CollectionError):
+            segment.append(keys, ids, texts, langs, metadata, rows)
+            # only now, for what is refused must leave no trace
+            self._columns = merge_columns(self._columns, segment.columns)
+            self._pending_ids.update(zip(ids, keys.tolist(), strict=True))
+            self._killed |= replaced
+            self._next_key += len(ids)
         return len(replaced)
+
+    def refuse_taken(self, ids: Sequence[str]) -> None:
+        """Raise CollectionError if a document has one of the ids, or two of these are alike; nothing is added."""
+        self._replaced_by(_checked_strings("ids", ids), replace=False)
 
     def _replaced_by(self, ids: list[str], replace: bool) -> set[int]:
         """The keys of the documents that the new ones replace, if they may, of which of twins the last stays."""
@@ -266,11 +301,11 @@ class Writer:
 
     def _close_segment(self) -> None:
         if self._open is not None:
-            writer, self._open = self._open, None
-            if not writer.rows:  # all that it was opened for was refused
-                writer.abandon()
-                return
-            self._finished.append(writer.finish())
+            if self._open.rows:
+                self._finished.append(self._open.finish())
+            else:  # all that it was opened for was refused
+                self._open.abandon()
+            self._open = None
 
     def _write_tombstones(self, killed: set[int]) -> TombstoneRecord | None:
         if not killed:

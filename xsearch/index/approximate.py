@@ -41,7 +41,7 @@ class ApproximateIndex:
             self._turn: AbstractContextManager[Any] = Lock() if self._on_gpu else nullcontext()
         except RuntimeError as error:
             raise CollectionError(
-                f"{path} cannot be opened as a FAISS index: {error}; compact the collection or index it again"
+                f"{path} cannot be opened as a FAISS index: {error}; compact the collection to build its index anew"
             ) from None
 
     def search(
@@ -49,23 +49,31 @@ class ApproximateIndex:
     ) -> NDArray[np.int64]:
         """The positions of about the best n allowed vectors for each query, (m, n); -1 where none is left.
 
-        With a filter the search works harder the fewer vectors pass it. Where FAISS cannot filter an index of
-        this kind, as on a GPU, every place is -1, and the caller looks at the vectors themselves.
+        With a filter the search works harder the fewer vectors pass it. FAISS cannot filter every kind of index, and
+        none on a GPU. There, enough more are asked for to make up for those that the filter excludes, as far as it
+        excludes few; every place of a query that gets too few so is -1, and the caller looks at the vectors themselves.
         """
         n = min(n, self._index.ntotal, MOST_ON_GPU if self._on_gpu else n)
         queries = asked(queries) if self._takes_bytes else queries
-        positions: NDArray[np.int64]
         if allowed is None:
-            with self._turn:
-                _, positions = self._index.search(queries, n)
-            return positions
+            return self._nearest(queries, n)
         if not self._on_gpu:  # FAISS would ignore the filter of a flat index there
             effort = 1 / max(allowed.share, 1 / _MOST_EFFORT)
             parameters = _search_parameters(self._index, allowed.selector, effort)
+            positions: NDArray[np.int64]
             with suppress(RuntimeError):
                 _, positions = self._index.search(queries, n, params=parameters)
                 return positions
-        return np.full((len(queries), n), -1, np.int64)
+        most = MOST_ON_GPU if self._on_gpu else max(MOST_ON_GPU, 2 * n)
+        n = min(n, most // 2)
+        positions = self._nearest(queries, min(n + allowed.excluded, most, self._index.ntotal))
+        return _only(positions, allowed, n)
+
+    def _nearest(self, queries: NDArray[np.float32], n: int) -> NDArray[np.int64]:
+        positions: NDArray[np.int64]
+        with self._turn:
+            _, positions = self._index.search(queries, n)
+        return positions
 
 
 def save_index(index: Any, path: Path) -> None:
@@ -85,6 +93,17 @@ def set_parameters(index: Any, parameters: Mapping[str, int]) -> None:
             faiss().ParameterSpace().set_index_parameter(index, name, value)
         elif name == "nprobe":
             faiss().GpuParameterSpace().set_index_parameter(index, name, min(value, MOST_ON_GPU))
+
+
+def _only(positions: NDArray[np.int64], allowed: Selection, n: int) -> NDArray[np.int64]:
+    """The first n allowed positions of each row in their order; none of a row that has not so many, of all allowed."""
+    held = allowed.holds(positions)
+    first = np.argsort(~held, axis=1, kind="stable")[:, :n]
+    taken = np.where(
+        np.take_along_axis(held, first, axis=1), np.take_along_axis(positions, first, axis=1), -1
+    )
+    taken[held.sum(axis=1) < min(n, allowed.count)] = -1
+    return taken
 
 
 def _search_parameters(index: Any, selector: Any, effort: float) -> Any:

@@ -17,7 +17,14 @@ Step = TypeVar("Step")
 K = 10
 _KEPT = K + 1
 _SAME = 1e-6
-_SHALLOW, _DEEP = 2, 64
+DEEPEST = 64
+"""The largest multiple of k that is ever re-ranked."""
+
+PARAMETERS = ("nprobe", "quantizer_efSearch", "efSearch")
+"""FAISS' names of the search-time parameters that are tuned."""
+
+_SHALLOW = 2
+_BROADEST = 1024
 _SAFETY = 0.005
 """Aimed above the recall wanted, because a few hundred probes measure it no better than that."""
 
@@ -75,7 +82,7 @@ def tune(index: Any, neighbours: Neighbours, wanted: float) -> Tuning:
         return neighbours.recall(index.search(queries, math.ceil(K * depth))[1])
 
     aim = min(wanted + _SAFETY, 1.0)
-    deepest = _DEEP if is_coarse(index) else _SHALLOW
+    deepest = DEEPEST if is_coarse(index) else _SHALLOW
     parameters = _first(_ladder(index), lambda step: measured(step, deepest) >= aim)
     depths = [depth for depth in (1.2, 1.5, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64) if depth <= deepest]
     reachable = min(aim, measured(parameters, deepest))
@@ -83,10 +90,15 @@ def tune(index: Any, neighbours: Neighbours, wanted: float) -> Tuning:
     return Tuning(dict(parameters), depth, measured(parameters, depth))
 
 
+def most_effort(rows: int) -> int:
+    """The largest value that tuning can give a parameter of an index over `rows` vectors."""
+    return max(_BROADEST, 2 * rows)
+
+
 def is_coarse(index: Any) -> bool:
     """Whether codes are so short (below 8 bits a component) that many candidates must be re-ranked."""
     inner = inner_kind(index)
-    codec = inner.storage if hasattr(inner, "hnsw") else inner
+    codec = inner_kind(inner.storage) if hasattr(inner, "storage") else inner
     return bool(codec.sa_code_size() < index.d)
 
 
@@ -98,7 +110,7 @@ def _ladder(index: Any) -> Iterator[dict[str, int]]:
         for probes in _steps(1, int(inner.nlist)):
             yield {"nprobe": probes, **({"quantizer_efSearch": max(64, 2 * probes)} if graph else {})}
     elif hasattr(inner, "hnsw"):
-        for breadth in _steps(16, 1024):
+        for breadth in _steps(16, _BROADEST):
             yield {"efSearch": breadth}
     else:
         yield {}

@@ -1,23 +1,27 @@
 """`xsearch index`: a corpus through the encoders into a collection, in commits, resumable after any interruption."""
 
+import logging
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from xsearch.collection import Collection, IndexSettings, ModuleRecord, Writer
+from xsearch.collection import Collection, IndexSettings, Writer
+from xsearch.collection.encoding import check_module, record_of
 from xsearch.collection.maintenance import check_settings, merge_small_segments, tidy
-from xsearch.collection.manifest import MANIFEST_NAME, SourceRecord
+from xsearch.collection.manifest import MANIFEST_NAME, Manifest, SourceRecord
 from xsearch.collection.spaces import spaces_to_index
 from xsearch.errors import CollectionError, CorpusError
 from xsearch.search.engine import Engine, LocalEngine, StreamingEncoder, Vectors, encode_ahead
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+_logger = logging.getLogger(__name__)
 
 Mode = Literal["create", "append", "upsert"]
 
@@ -117,7 +121,7 @@ def index_corpus(
         what the collection has. settings: the index wanted (create only; others keep the collection's).
         device: auto, cpu or cuda, for encoding and for building the index. commit_every: documents after
         which the work done is committed. An interrupted run, started again with the
-            same corpus and mode, goes on from its last commit.
+            same corpus and mode, goes on from its last commit; another append or upsert takes its place.
         progress: called after every batch and stage.
         encoder_for: gives the encoder of a language; by default that of the installed modules.
         engine: encodes the documents, and stays open; by default this process, with `encoder_for`. What another
@@ -223,11 +227,13 @@ class _Run:
             check_settings(writer.manifest.settings, writer.manifest.dimension)
             source = self._source(writer)
             done = source.batches
+            if self._mode == "append" and not done:
+                self._refuse_taken(writer)
             batches = self._corpus.batches(_BATCH)
             for batch in islice(batches, done):
                 documents += len(batch.ids)
             self._resumed = documents
-            unread = self._labelled(batches, writer.manifest.dimension)
+            unread = self._labelled(batches, writer.manifest)
             for batch, vectors in encode_ahead(engine, unread, writer.manifest.spaces):
                 replaced += self._take_in(writer, batch, vectors)
                 documents += len(batch.ids)
@@ -252,27 +258,32 @@ class _Run:
             seconds=time.monotonic() - self._started,
         )
 
+    def _refuse_taken(self, writer: Writer) -> None:
+        """Look at every id before the first commit: an append that is refused leaves no trace."""
+        for batch in self._corpus.batches(_BATCH):
+            writer.refuse_taken(batch.ids)
+
     def _take_in(self, writer: Writer, batch: _Documents, vectors: Vectors) -> int:
         for language in dict.fromkeys(batch.langs):
-            encoder = self._encoder_for(language)
-            writer.admit(ModuleRecord(language, encoder.content_hash, encoder.one_space))
+            writer.admit(record_of(language, self._encoder_for(language)))
         store = writer.upsert if self._mode == "upsert" else writer.add
         return store(batch.ids, batch.texts, lang=batch.langs, vectors=vectors, metadata=batch.metadata)
 
-    def _labelled(self, batches: Iterable[Batch], dimension: int) -> Iterator[_Documents]:
+    def _labelled(self, batches: Iterable[Batch], manifest: Manifest) -> Iterator[_Documents]:
+        """Raises CollectionError before a language is encoded whose vectors cannot stand beside the others'."""
         for batch in batches:
             langs = self._languages(batch)
             for language in dict.fromkeys(langs):
-                self._check_dimension(language, dimension)
+                encoder = self._encoder_for(language)
+                if encoder.dimension != manifest.dimension:
+                    raise CollectionError(
+                        f"the {language} module gives vectors of {encoder.dimension} dimensions, the collection holds "
+                        f"{manifest.dimension}; all languages of a collection must share one base"
+                    )
+                module = record_of(language, encoder)
+                check_module(manifest, module)
+                manifest = replace(manifest, modules={language: module} | manifest.modules)
             yield _Documents(batch.ids, batch.texts, langs, batch.metadata)
-
-    def _check_dimension(self, language: str, dimension: int) -> None:
-        encoder = self._encoder_for(language)
-        if encoder.dimension != dimension:
-            raise CollectionError(
-                f"the {language} module gives vectors of {encoder.dimension} dimensions, the collection holds "
-                f"{dimension}; all languages of a collection must share one base"
-            )
 
     def _languages(self, batch: Batch) -> list[str]:
         if batch.langs is not None:
@@ -302,13 +313,20 @@ class _Run:
         source = writer.manifest.source
         if source is None or source.complete:
             return self._record(0, complete=False)
-        if not self._can_resume(source):
+        if self._can_resume(source):
+            return source
+        if source.mode == "create":
             raise CollectionError(
                 f"indexing another corpus into {writer.folder.name!r} was interrupted; run that command "
                 "again to "
                 "finish it, or drop the collection"
             )
-        return source
+        _logger.warning(
+            "another %s into %r was interrupted; what it had taken in stays, and it cannot go on any more",
+            source.mode,
+            writer.folder.name,
+        )
+        return self._record(0, complete=False)
 
     def _report(self, stage: Literal["encode", "index"], done: int) -> None:
         if self._progress is not None:

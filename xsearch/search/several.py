@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xsearch.collection import Collection, Hit
-from xsearch.collection.encoding import EncoderFor, check_module, installed_encoder
+from xsearch.collection.encoding import EncoderFor, check_module, installed_encoder, record_of
 from xsearch.collection.spaces import AUTO, SHARED, choose_space
 from xsearch.errors import QueryError
 from xsearch.search.fusion import fuse
@@ -46,7 +46,7 @@ def search(
     started = time.perf_counter()
     encoder = encoder_for(lang)
     for collection in collections:
-        check_module(collection.manifest, lang, encoder)
+        check_module(collection.manifest, record_of(lang, encoder))
     vectors = encoder.encode(list(queries), space=space)
     encoding = time.perf_counter() - started
     ordered = sorted(collections, key=lambda collection: collection.name)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from xsearch.collection import Collection
+from xsearch.collection.encoding import check_module
 from xsearch.collection.lookup import StoredDocument
 from xsearch.collection.spaces import AUTO
 from xsearch.errors import QueryError
@@ -18,13 +19,16 @@ def more_like(
     """The k documents of all the collections that are nearest to `document`, itself left out.
 
     The result's query is the document's text. Raises QueryError if the collections do not index the space that
-    the document's collection stores, or for a bad k or filter.
+    the document's collection stores, or for a bad k or filter; CollectionError if a collection holds vectors that its
+    vector cannot be compared with.
     """
     if not collections:
         raise QueryError("there is no collection to search; index a corpus first, or name one with -c")
     space = common_space(collections, AUTO, document.lang)
     if space not in document.vectors:
         space = common_space(collections, next(iter(document.vectors)), document.lang)
+    for collection in collections:
+        check_module(collection.manifest, document.module)
     vector = document.vectors[space][None]
     answers = [
         collection.answer(vector, space=space, k=k + 1, where=where, lang=document.lang)

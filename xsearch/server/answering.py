@@ -225,6 +225,7 @@ class _Encoded:
     def __init__(self, encoder: TextEncoder, vectors: NDArray[np.float32]) -> None:
         self.dimension = encoder.dimension
         self.content_hash = encoder.content_hash
+        self.shared_hash = encoder.shared_hash
         self.spaces = encoder.spaces
         self.one_space = encoder.one_space
         self.search_space = encoder.search_space
