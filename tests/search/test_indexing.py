@@ -208,3 +208,9 @@ def test_an_interrupted_run_is_not_finished_with_other_settings(path, other):
     with pytest.raises(CollectionError, match="had other spaces or settings"):
         index(FakeCorpus(5000), path, **other)
     assert index(FakeCorpus(5000), path).resumed == 2048
+
+
+def test_what_an_older_version_did_not_note_of_a_module_is_noted(path):
+    create(path)
+    index(FakeCorpus(5), path, mode="append")
+    assert Collection.open(path).manifest.modules["fi"].shared_hash == FakeEncoder("fi").shared_hash

@@ -114,14 +114,15 @@ class Writer:
     def admit(self, module: ModuleRecord) -> None:
         """Allow documents of one more language from the next commit on."""
         known = self._modules.get(module.language, module)
-        # what an older version did not note is noted now
-        self._modules[module.language] = module if not known.shared_hash else known
         if (known.content_hash, known.one_space) != (module.content_hash, module.one_space):
             raise CollectionError(
                 f"the {module.language} module has changed since the collection was made, so new vectors "
                 "would not "
                 "fit the old ones: index the corpus again, or install the module that it was made with"
             )
+        if not known.shared_hash:  # which an older version did not note
+            known = module
+        self._modules[module.language] = known
 
     def delete(self, *, ids: Sequence[str] | None = None, where: str | None = None) -> int:
         """Delete committed documents by id or by an SQL condition (exactly one); returns how many there were."""
