@@ -144,8 +144,8 @@ def index_corpus(
                 path, engine or stack.enter_context(LocalEngine(encoder_for)), device, commit_every
             )
     except BaseException as error:
-        if created and (isinstance(error, CorpusError) or not len(Collection.open(path))):
-            Collection.open(path).drop()
+        if created and (isinstance(error, CorpusError) or not len(Collection.open(path, device=None))):
+            Collection.open(path, device=None).drop()
         raise
 
 
@@ -187,7 +187,7 @@ class _Run:
         if self._mode != "create":
             return False
         if (path / MANIFEST_NAME).exists():
-            collection = Collection.open(path)
+            collection = Collection.open(path, device=None)
             if self._can_resume(collection.manifest.source):
                 wanted = self._encoders_and_spaces(spaces)[1], settings or IndexSettings()
                 if (collection.spaces, collection.manifest.settings) != wanted:
@@ -222,7 +222,7 @@ class _Run:
 
     def execute(self, path: Path, engine: Engine, device: str, commit_every: int) -> IndexingReport:
         replaced = documents = 0
-        with Collection.open(path).writer() as writer:
+        with Collection.open(path, device=None).writer() as writer:
             # before hours of encoding, not after: what the collection keeps may need an extra that is not here
             check_settings(writer.manifest.settings, writer.manifest.dimension)
             source = self._source(writer)
