@@ -63,7 +63,8 @@ def empty_index(factory: str, dimension: int) -> Any:
         ) from None
     for learner in _learners(index):
         if hasattr(learner, "do_polysemous_training"):
-            learner.do_polysemous_training = False  # takes minutes, for a kind of search that we do not ask for
+            # it takes minutes, for a kind of search that we do not ask for
+            learner.do_polysemous_training = False
     return index
 
 
