@@ -264,7 +264,7 @@ class Collection:
         """
         choice = choose_space(self.manifest, space, lang)
         encoder = self._encoder_for(lang)
-        check_module(self.manifest, record_of(lang, encoder))
+        check_module(self.manifest.modules, record_of(lang, encoder))
         vectors = encoder.encode([query], space=choice.space)
         return self._answered(vectors, choice, k, where).hits[0]
 

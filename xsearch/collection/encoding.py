@@ -1,12 +1,12 @@
 """What a collection needs of an encoder. `xsearch.encoder.Encoder` has it; tests pass smaller ones."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from xsearch.collection.manifest import Manifest, ModuleRecord
+from xsearch.collection.manifest import ModuleRecord
 from xsearch.errors import CollectionError
 
 
@@ -57,13 +57,13 @@ def record_of(language: str, encoder: TextEncoder) -> ModuleRecord:
     return ModuleRecord(language, encoder.content_hash, encoder.one_space, encoder.shared_hash)
 
 
-def check_module(manifest: Manifest, module: ModuleRecord) -> None:
-    """Raise CollectionError if the module's vectors cannot be compared with those of the collection.
+def check_module(modules: Mapping[str, ModuleRecord], module: ModuleRecord) -> None:
+    """Raise CollectionError if the module's vectors cannot be compared with those of a collection's `modules`.
 
     That is if documents of that language were encoded with another one, or any documents with a module that maps into
     the space of another base.
     """
-    record = manifest.modules.get(module.language, module)
+    record = modules.get(module.language, module)
     if record.content_hash != module.content_hash:
         raise CollectionError(
             f"the {module.language} module has changed since the collection was indexed (then "
@@ -71,7 +71,7 @@ def check_module(manifest: Manifest, module: ModuleRecord) -> None:
             f"now {module.content_hash[:12]}), so their vectors cannot be compared: index the corpus again, "
             "or install the module that it was made with"
         )
-    for other in manifest.modules.values():
+    for other in modules.values():
         if other.shared_hash and module.shared_hash not in ("", other.shared_hash):
             raise CollectionError(
                 f"the {module.language} module maps into the space of another base than the {other.language} module "

@@ -36,9 +36,8 @@ def windows_of(texts: Sequence[str], runtime: Runtime) -> Iterator[slice]:
     """Where the runtime's windows of `texts` lie, in order; none is empty."""
     start = characters = 0
     for end, text in enumerate(texts, 1):
-        characters += (
-            len(text) if isinstance(text, str) else 0
-        )  # what is no text is for the tokeniser to refuse
+        if isinstance(text, str):  # what is no text is for the tokeniser to refuse
+            characters += len(text)
         if end - start == runtime.window or characters >= runtime.window_characters:
             yield slice(start, end)
             start, characters = end, 0

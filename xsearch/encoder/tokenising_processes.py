@@ -104,12 +104,8 @@ class _Process:
         paths = os.pathsep.join(path for path in sys.path if path)
         try:
             self._running = subprocess.Popen(  # noqa: S603
-                [
-                    sys.executable,
-                    "-P",
-                    "-c",
-                    f"from {__name__} import serve; serve()",
-                ],  # no module of this folder
+                # -P: no module of the folder that it is started in
+                [sys.executable, "-P", "-c", f"from {__name__} import serve; serve()"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 env={**os.environ, **alone, "PYTHONPATH": paths, "TOKENIZERS_PARALLELISM": "false"},

@@ -4,16 +4,16 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from xsearch.collection import Collection, IndexSettings, Writer
+from xsearch.collection import Collection, IndexSettings, ModuleRecord, Writer
 from xsearch.collection.encoding import check_module, record_of
 from xsearch.collection.maintenance import check_settings, merge_small_segments, tidy
-from xsearch.collection.manifest import MANIFEST_NAME, Manifest, SourceRecord
+from xsearch.collection.manifest import MANIFEST_NAME, SourceRecord
 from xsearch.collection.spaces import spaces_to_index
 from xsearch.errors import CollectionError, CorpusError
 from xsearch.search.engine import Engine, LocalEngine, StreamingEncoder, Vectors, encode_ahead
@@ -233,7 +233,7 @@ class _Run:
             for batch in islice(batches, done):
                 documents += len(batch.ids)
             self._resumed = documents
-            unread = self._labelled(batches, writer.manifest)
+            unread = self._labelled(batches, writer.manifest.dimension, dict(writer.manifest.modules))
             for batch, vectors in encode_ahead(engine, unread, writer.manifest.spaces):
                 replaced += self._take_in(writer, batch, vectors)
                 documents += len(batch.ids)
@@ -269,20 +269,22 @@ class _Run:
         store = writer.upsert if self._mode == "upsert" else writer.add
         return store(batch.ids, batch.texts, lang=batch.langs, vectors=vectors, metadata=batch.metadata)
 
-    def _labelled(self, batches: Iterable[Batch], manifest: Manifest) -> Iterator[_Documents]:
+    def _labelled(
+        self, batches: Iterable[Batch], dimension: int, modules: dict[str, ModuleRecord]
+    ) -> Iterator[_Documents]:
         """Raises CollectionError before a language is encoded whose vectors cannot stand beside the others'."""
         for batch in batches:
             langs = self._languages(batch)
             for language in dict.fromkeys(langs):
                 encoder = self._encoder_for(language)
-                if encoder.dimension != manifest.dimension:
+                if encoder.dimension != dimension:
                     raise CollectionError(
                         f"the {language} module gives vectors of {encoder.dimension} dimensions, the collection holds "
-                        f"{manifest.dimension}; all languages of a collection must share one base"
+                        f"{dimension}; all languages of a collection must share one base"
                     )
                 module = record_of(language, encoder)
-                check_module(manifest, module)
-                manifest = replace(manifest, modules={language: module} | manifest.modules)
+                check_module(modules, module)
+                modules[language] = module
             yield _Documents(batch.ids, batch.texts, langs, batch.metadata)
 
     def _languages(self, batch: Batch) -> list[str]:

@@ -45,8 +45,9 @@ def search(
     space = common_space(collections, space, lang)
     started = time.perf_counter()
     encoder = encoder_for(lang)
+    module = record_of(lang, encoder)
     for collection in collections:
-        check_module(collection.manifest, record_of(lang, encoder))
+        check_module(collection.manifest.modules, module)
     vectors = encoder.encode(list(queries), space=space)
     encoding = time.perf_counter() - started
     ordered = sorted(collections, key=lambda collection: collection.name)

@@ -28,7 +28,7 @@ def more_like(
     if space not in document.vectors:
         space = common_space(collections, next(iter(document.vectors)), document.lang)
     for collection in collections:
-        check_module(collection.manifest, document.module)
+        check_module(collection.manifest.modules, document.module)
     vector = document.vectors[space][None]
     answers = [
         collection.answer(vector, space=space, k=k + 1, where=where, lang=document.lang)
