@@ -4,7 +4,8 @@ Every contender builds and is asked in processes of its own, one after the other
 Latencies are those of single queries at the first setting that reaches a recall, because speed without recall is free.
 One that fails, or takes more memory or time than it may, loses its own row only. With `--json` the figures are written
 after each, beside those of earlier runs over as many vectors, so that a long comparison can be made in parts
-(`--stores`) and shown as one table (`--table`).
+(`--stores`) and shown as one table (`--table`). With `--keep` too, what stands built is only asked again: all in a row,
+when the machine is quiet.
 """
 
 from __future__ import annotations
@@ -123,11 +124,17 @@ def _point(store: Store, data: Dataset, setting: int) -> Point:
 
 
 def contend(
-    name: str, data: Dataset, folder: Path, work: Callable[..., tuple[str, Memory]]
-) -> tuple[Build, Answers]:
-    """Build and ask one contender, each by `work` in a process of its own."""
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    name: str,
+    data: Dataset,
+    folder: Path,
+    work: Callable[..., tuple[str, Memory]],
+    *,
+    built: dict[str, Any] | None,
+    keep: bool,
+) -> dict[str, Any]:
+    """Build one contender, unless it stands `built` with those figures, and ask it, each by `work` in a process of its
+    own; the figures of both, as `Build` and `Answers` in dictionaries.
+    """
 
     def child(task: str, environment: dict[str, str]) -> dict[str, Any]:
         arguments = ["-m", "tests.benchmarks.index", "--child", task, name, str(data.folder), str(folder)]
@@ -135,12 +142,17 @@ def contend(
         return json.loads(printed) | {"memory": memory}
 
     try:
-        built = Build(**child("build", {}))
+        if built is None:
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(parents=True)
+            built = asdict(Build(**child("build", {})))
         # two threads ask, and each query is to be answered by one
         answers = child("ask", {"OMP_NUM_THREADS": "1"})
     finally:
-        shutil.rmtree(folder)
-    return built, Answers(**answers | {"points": [Point(**point) for point in answers["points"]]})
+        if not keep:
+            shutil.rmtree(folder)
+    points = [Point(**point) for point in answers["points"]]
+    return {"build": built, "answers": asdict(Answers(**answers | {"points": points}))}
 
 
 def table(rows: int, figures: Mapping[str, Mapping[str, Any]]) -> str:
@@ -191,6 +203,11 @@ def main() -> None:
     parser.add_argument(
         "--json", type=Path, help="write all figures to this file, beside those of other stores there"
     )
+    parser.add_argument(
+        "--keep",
+        action="store_true",
+        help="keep the indexes in the folder of --on; those there are only asked",
+    )
     parser.add_argument("--table", action="store_true", help="only show what is in the file of --json")
     parser.add_argument("--memory", type=float, default=12, help="GB of its own that a store may take")
     parser.add_argument(
@@ -201,6 +218,10 @@ def main() -> None:
     if arguments.child:
         _child(*arguments.child)
         return
+    if arguments.keep and not (arguments.on and arguments.json):
+        parser.error(
+            "--keep needs a folder for the indexes (--on) and a file for the figures of building (--json)"
+        )
     figures = _written(arguments.json, arguments.rows)
     if not arguments.table:
         with tempfile.TemporaryDirectory() as scratch:
@@ -223,8 +244,9 @@ def compare(arguments: argparse.Namespace, base: Path, figures: dict[str, Any]) 
         started = time.perf_counter()
         try:
             _check_installed(name)
-            built, answers = contend(name, data, base / name, work)
-            figures[name] = {"build": asdict(built), "answers": asdict(answers)}
+            folder = base / f"{name}-{rows}"
+            built = figures.get(name, {}).get("build") if arguments.keep and folder.exists() else None
+            figures[name] = contend(name, data, folder, work, built=built, keep=arguments.keep)
         except FailedError as error:
             figures[name] = {"failed": str(error)}
         print(f"{name:14} {time.perf_counter() - started:.0f} s", flush=True)
