@@ -194,7 +194,7 @@ class Usearch:
 class LanceDB:
     """LanceDB with text, IVF_HNSW_SQ and re-ranking from the stored vectors; more candidates come from more lists."""
 
-    settings = (16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 1024, 2048, 4096)
+    settings = (24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 1024, 2048, 4096)
 
     def build(self, vectors: Vectors, folder: Path) -> None:
         import lancedb
@@ -227,7 +227,7 @@ class LanceDB:
         import lancedb
 
         self._table = lancedb.connect(folder).open_table("c")
-        self._effort = 16
+        self._effort = self.settings[0]
 
     def set(self, setting: int) -> None:
         self._effort = setting
@@ -263,15 +263,14 @@ class MilvusLite:
         schema.add_field("id", DataType.INT64, is_primary=True)
         schema.add_field("text", DataType.VARCHAR, max_length=1000)
         schema.add_field("vector", DataType.FLOAT_VECTOR, dim=vectors.shape[1])
-        client.create_collection("c", schema=schema)
+        index = client.prepare_index_params()
+        graph = {"M": 16, "efConstruction": construction_breadth(min(len(vectors), 100_000))}
+        index.add_index("vector", index_type="HNSW", metric_type="IP", params=graph)
+        client.create_collection("c", schema=schema, index_params=index)
         for rows, block in _blocks(vectors):
             triples = zip(rows.tolist(), _words(rows), block, strict=True)
             client.insert("c", [{"id": row, "text": text, "vector": vector} for row, text, vector in triples])
         client.flush("c")
-        index = client.prepare_index_params()
-        graph = {"M": 16, "efConstruction": construction_breadth(min(len(vectors), 100_000))}
-        index.add_index("vector", index_type="HNSW", metric_type="IP", params=graph)
-        client.create_index("c", index)
         client.load_collection("c")
         client.close()
 
