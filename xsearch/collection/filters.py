@@ -23,6 +23,7 @@ from xsearch.collection.documents import ID, KEY, LANG, TEXT
 from xsearch.collection.manifest import ColumnRecord
 from xsearch.collection.segment import Segment
 from xsearch.errors import QueryError
+from xsearch.surrogates import has_surrogates
 
 if TYPE_CHECKING:
     import duckdb
@@ -143,7 +144,7 @@ class Filter:
             raise QueryError(
                 f"a filter of {len(where)} characters is too long; at most {_LONGEST} are allowed"
             )
-        if any("\ud800" <= character <= "\udfff" for character in where):
+        if has_surrogates(where):
             raise self._refusal(where, "it has half of a surrogate pair")
         # brackets here and parentheses when it runs: no text can close both
         statement = f"SELECT [{where}\n] FROM documents"  # noqa: S608 - only parsed, not run

@@ -16,6 +16,7 @@ from xsearch.corpus.columns import Columns
 from xsearch.corpus.lines import not_utf8, read_lines
 from xsearch.corpus.source import CHUNK_BYTES, Rows, no_metadata
 from xsearch.errors import CorpusError
+from xsearch.surrogates import replace_surrogates
 
 _HEAD_LINES = 1000
 _SURVEY_LINES = 4096
@@ -102,7 +103,7 @@ def _parse(line: bytes) -> dict[str, Any] | str:
     try:
         value = json.loads(line.decode("utf-8"))
         if b"\\ud" in line.lower():
-            value = _without_lone_surrogates(value)
+            value = _without_surrogates(value)
     except UnicodeDecodeError as error:
         return not_utf8(error)
     except json.JSONDecodeError as error:
@@ -115,14 +116,14 @@ def _parse(line: bytes) -> dict[str, Any] | str:
     return record
 
 
-def _without_lone_surrogates(value: Any) -> Any:
-    """JSON can escape half a character, which is no Unicode and cannot be stored; it becomes U+FFFD."""
+def _without_surrogates(value: Any) -> Any:
+    """JSON can escape half a character, which cannot be stored."""
     if isinstance(value, str):
-        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        return replace_surrogates(value)
     if isinstance(value, list):
-        return [_without_lone_surrogates(item) for item in value]
+        return [_without_surrogates(item) for item in value]
     if isinstance(value, dict):
-        return {_without_lone_surrogates(key): _without_lone_surrogates(item) for key, item in value.items()}
+        return {replace_surrogates(key): _without_surrogates(item) for key, item in value.items()}
     return value
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import math
-import re
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -21,9 +20,9 @@ from numpy.typing import NDArray
 from xsearch.encoder.module import Module
 from xsearch.encoder.unknown_characters import bear_unknown_characters
 from xsearch.errors import ModuleError
+from xsearch.surrogates import replace_surrogates
 
 _logger = logging.getLogger(__name__)
-_SURROGATE = re.compile("[\ud800-\udfff]")
 # No tokenizer takes this many characters for a token on average, so a longer text is cut before it is tokenised:
 # a book of a million words costs no more than its first pages.
 _CHARACTERS_A_TOKEN = 16
@@ -132,7 +131,7 @@ class Tokeniser:
     def _readable(self, text: object, index: int) -> str:
         if not isinstance(text, str):
             raise not_a_text(text, index)
-        return text if text.isascii() else _SURROGATE.sub("\ufffd", text)
+        return replace_surrogates(text)
 
     def say_truncated(self) -> None:
         """Log that texts are cut, unless that was logged before."""
