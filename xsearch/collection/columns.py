@@ -10,13 +10,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-def empty_metadata(rows: int) -> "pa.Table":
-    """A table of `rows` rows and no columns."""
-    import pyarrow as pa
-
-    return pa.table({"": pa.nulls(rows)}).select([])
-
-
 def storable(metadata: "pa.Table") -> "pa.Table":
     """The table with dictionaries decoded and nanoseconds cut to microseconds, which is what Python's datetime holds.
 

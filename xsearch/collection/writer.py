@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from xsearch.collection import orphans
-from xsearch.collection.columns import empty_metadata, fit, merge_columns, storable
+from xsearch.collection.columns import fit, merge_columns, storable
 from xsearch.collection.durable import settle, write_manifest
 from xsearch.collection.filters import Filter
 from xsearch.collection.lock import writer_lock
@@ -225,7 +225,9 @@ class Writer:
         ids, texts = _checked_strings("ids", ids), _checked_strings("texts", texts)
         langs = [lang] * len(ids) if isinstance(lang, str) else _checked_strings("languages", lang)
         if metadata is None:
-            metadata = empty_metadata(len(ids))
+            from xsearch.corpus.source import no_metadata
+
+            metadata = no_metadata(len(ids))
         if not len(ids) == len(texts) == len(langs) == metadata.num_rows:
             raise CollectionError(
                 f"{len(ids)} ids, {len(texts)} texts, {len(langs)} languages and {metadata.num_rows} rows "

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -54,8 +54,7 @@ class DelimitedSource:
     def rows(self, columns: Columns, schema: pa.Schema, size: int) -> Iterator[Rows]:
         """The rows in chunks of at most ``size``."""
         for table, rows in self._chunks(columns, size):
-            metadata = conform(table, schema) if schema.names else rows.metadata
-            yield Rows(rows.numbers, rows.texts, rows.ids, rows.langs, metadata, rows.broken)
+            yield replace(rows, metadata=conform(table, schema))
 
     @cached_property
     def _header(self) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -72,7 +72,7 @@ class JsonlSource:
         for records, rows in self._chunks(columns, size):
             arrays = [json_array([record.get(c.name) for record in records], c.type, c.name) for c in schema]
             metadata = pa.Table.from_arrays(arrays, schema=schema) if arrays else rows.metadata
-            yield Rows(rows.numbers, rows.texts, rows.ids, rows.langs, metadata, rows.broken)
+            yield replace(rows, metadata=metadata)
 
     def _chunks(self, columns: Columns, size: int) -> Iterator[tuple[list[dict[str, Any]], Rows]]:
         numbers: list[int] = []

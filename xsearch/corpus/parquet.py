@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from xsearch.corpus.column_types import conform
 from xsearch.corpus.columns import Columns
-from xsearch.corpus.source import CHUNK_BYTES, Rows, no_metadata, refuse_repeated
+from xsearch.corpus.source import CHUNK_BYTES, Rows, refuse_repeated
 from xsearch.errors import CorpusError
 
 _READ_BUFFER = 1 << 20
@@ -67,7 +67,7 @@ class ParquetSource:
                     texts=self._values(batch, columns.text),
                     ids=None if columns.id is None else self._values(batch, columns.id),
                     langs=None if columns.lang is None else self._values(batch, columns.lang),
-                    metadata=_metadata(batch, schema),
+                    metadata=conform(batch, schema),
                     broken=[],
                 )
                 number += batch.num_rows
@@ -109,12 +109,6 @@ def _rows_in_chunk(metadata: pq.FileMetaData) -> int:
     groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
     fattest = max((group.total_byte_size / max(1, group.num_rows) for group in groups), default=1.0)
     return max(1, int(CHUNK_BYTES / max(1.0, fattest)))
-
-
-def _metadata(batch: pa.RecordBatch, schema: pa.Schema) -> pa.Table:
-    if not schema.names:
-        return no_metadata(batch.num_rows)
-    return conform(batch, schema)
 
 
 def _check_unicode(path: Path, batch: pa.RecordBatch, before: int) -> None:
