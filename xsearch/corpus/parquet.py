@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -62,14 +62,9 @@ class ParquetSource:
             size = min(size, _rows_in_chunk(file.metadata))
             for batch in file.iter_batches(size, columns=wanted, use_threads=False):
                 _check_unicode(self.path, batch, number)
-                yield Rows(
-                    numbers=list(range(number + 1, number + 1 + batch.num_rows)),
-                    texts=self._values(batch, columns.text),
-                    ids=None if columns.id is None else self._values(batch, columns.id),
-                    langs=None if columns.lang is None else self._values(batch, columns.lang),
-                    metadata=conform(batch, schema),
-                    broken=[],
-                )
+                numbers = list(range(number + 1, number + 1 + batch.num_rows))
+                cells = partial(self._values, batch)
+                yield Rows.of(columns, cells, numbers, conform(batch, schema), broken=[])
                 number += batch.num_rows
 
     def _values(self, batch: pa.RecordBatch, name: str) -> list[Any]:
