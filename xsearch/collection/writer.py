@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from xsearch.collection import orphans
 from xsearch.collection.columns import fit, merge_columns, storable
 from xsearch.collection.durable import settle, write_manifest
+from xsearch.collection.encoding import check_module
 from xsearch.collection.filters import Filter
 from xsearch.collection.lock import writer_lock
 from xsearch.collection.manifest import (
@@ -112,17 +113,11 @@ class Writer:
         return self._append(ids, texts, lang, vectors, metadata, replace=True)
 
     def admit(self, module: ModuleRecord) -> None:
-        """Allow documents of one more language from the next commit on."""
-        known = self._modules.get(module.language, module)
-        if (known.content_hash, known.one_space) != (module.content_hash, module.one_space):
-            raise CollectionError(
-                f"the {module.language} module has changed since the collection was made, so new vectors "
-                "would not "
-                "fit the old ones: index the corpus again, or install the module that it was made with"
-            )
-        if not known.shared_hash:  # which an older version did not note
-            known = module
-        self._modules[module.language] = known
+        """Allow documents of one more language from the next commit on. Raises CollectionError as `check_module`."""
+        check_module(self._modules, module)
+        known = self._modules.get(module.language)
+        if known is None or not known.shared_hash:  # which an older version did not note
+            self._modules[module.language] = module
 
     def delete(self, *, ids: Sequence[str] | None = None, where: str | None = None) -> int:
         """Delete committed documents by id or by an SQL condition (exactly one); returns how many there were."""
