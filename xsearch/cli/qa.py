@@ -101,11 +101,7 @@ class _Tally:
             "row": question.row,
             "id": question.id or None,
             "question": question.question,
-            "chosen": scores.chosen,
-            "option": question.options[scores.chosen],
-            "scores": [round(score, 6) for score in scores.scores],
-            "margin": round(scores.margin, 6),
-            "space": scores.space,
+            **scores.to_json(question.options),
         }
         if question.passage_id:
             line |= {"passage_id": question.passage_id, "passage": question.passage}
