@@ -131,7 +131,8 @@ class Encoder:
         The number of threads is the pool's. Several encoders may share one; its work is done in the order of calls.
         """
         # Too few texts at a time to share among processes: the library's own threads are faster.
-        return begin(texts, self._tokens(), self._runtime(space, len(texts)), self.dimension, pool)
+        runtime = self._runtime(space, len(texts))
+        return begin(self._tokens().ids(texts), runtime, self.dimension, pool)
 
     def token_vectors(self, text: str, space: str = "shared") -> TokenVectors:
         """The contextual vectors of the tokens of `text`, with their places in it."""
