@@ -74,7 +74,7 @@ def qa(
     encoder = ModuleEncoder(device=device)
     questions = read_questions(file, langs, invalid, passage_required=not collections)
     tally = _Tally()
-    with progress("Answering", None) as advance:
+    with progress("Answering", None, "questions") as advance:
         while batch := list(islice(questions, _BATCH)):
             batch = list(_with_passages(batch, collections, invalid, device))
             for question, scores in zip(
