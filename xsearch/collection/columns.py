@@ -52,8 +52,7 @@ def fit(metadata: "pa.Table", columns: tuple[ColumnRecord, ...]) -> "pa.Table":
             cast = metadata.column(position).cast(parse_type(column.type))
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError, ValueError) as error:
             raise CollectionError(
-                f"the metadata column {field.name!r} is {field.type} here and {column.name!r} is "
-                f"{column.type} in the "
+                f"the metadata column {field.name!r} is {field.type} here and {column.name!r} is {column.type} in the "
                 f"collection ({error}); convert or rename the column"
             ) from None
         metadata = metadata.set_column(position, field.name, cast)

@@ -68,8 +68,7 @@ class Writer:
             self._resources.close()
         if isinstance(error, OSError):
             raise CollectionError(
-                f"{self.folder} cannot be written: {error.strerror or error}; it stays as it was committed "
-                "last, with "
+                f"{self.folder} cannot be written: {error.strerror or error}; it stays as it was committed last, with "
                 f"{self.manifest.count} documents. Make room or check the permissions, and try again"
             ) from error
 
@@ -225,8 +224,7 @@ class Writer:
             metadata = no_metadata(len(ids))
         if not len(ids) == len(texts) == len(langs) == metadata.num_rows:
             raise CollectionError(
-                f"{len(ids)} ids, {len(texts)} texts, {len(langs)} languages and {metadata.num_rows} rows "
-                "of metadata "
+                f"{len(ids)} ids, {len(texts)} texts, {len(langs)} languages and {metadata.num_rows} rows of metadata "
                 "were given; there must be as many of each"
             )
         self._check_languages(langs)
@@ -265,8 +263,7 @@ class Writer:
         if not replace and (taken or twins):
             clashes = sorted({*taken, *(id_ for id_, _ in twins)})
             raise CollectionError(
-                f"{len(clashes)} ids are taken already ({', '.join(map(repr, clashes[:3]))}); ids must be "
-                "unique: "
+                f"{len(clashes)} ids are taken already ({', '.join(map(repr, clashes[:3]))}); ids must be unique: "
                 "give every document its own, or use upsert (--mode upsert) to replace documents"
             )
         return {*taken.values(), *(key for _, key in twins)}

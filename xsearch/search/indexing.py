@@ -114,13 +114,15 @@ def index_corpus(
     The next batches are encoded while one is stored; what is stored does not depend on the engine.
 
     Args:
-        corpus: the documents; a batch that names no languages is in `lang`. path: the collection's folder;
-        `mode` create makes it, append and upsert open it. lang: the language of the documents, where the
-        corpus has no language column. mode: create; append (an id that is there already is an error); upsert
-        (it is replaced). spaces: auto, both, shared or native; what create indexes. Append and upsert keep
-        what the collection has. settings: the index wanted (create only; others keep the collection's).
-        device: auto, cpu or cuda, for encoding and for building the index. commit_every: documents after
-        which the work done is committed. An interrupted run, started again with the
+        corpus: the documents.
+        path: the collection's folder.
+        lang: the language of the documents, where the corpus has no language column.
+        mode: create makes the collection; append adds to one, and an id that is there already is an error; upsert
+            replaces the document with that id.
+        spaces: auto, both, shared or native; only for create, as are `settings`.
+        settings: the index wanted.
+        device: auto, cpu or cuda, for encoding and for building the index.
+        commit_every: documents after which the work done is committed. An interrupted run, started again with the
             same corpus and mode, goes on from its last commit; another append or upsert takes its place.
         progress: called after every batch and stage.
         encoder_for: gives the encoder of a language; by default that of the installed modules.
@@ -128,11 +130,10 @@ def index_corpus(
             one has encoded is stored as the work of the modules that `encoder_for` gives.
 
     Raises:
-        CollectionError: the collection exists (create), does not exist (append, upsert), is being written by
-        another
-            process, or cannot be written. CorpusError, LanguageError, ModuleError: from reading and encoding.
-            A collection that this run created is removed again if nothing was committed or the corpus is at
-            fault.
+        CollectionError: the collection exists (create), does not exist (append, upsert), is being written by another
+            process, or cannot be written.
+        CorpusError, LanguageError, ModuleError: from reading and encoding. A collection that this run created is
+            removed again if nothing was committed or the corpus is at fault.
     """
     path = Path(path).absolute()
     encoder_for = encoder_for or _installed(device)
@@ -198,8 +199,7 @@ class _Run:
                 return False
             if collection.manifest.commit:
                 raise CollectionError(
-                    f"a collection {path.name!r} exists already ({len(collection)} documents); choose "
-                    "another name "
+                    f"a collection {path.name!r} exists already ({len(collection)} documents); choose another name "
                     "(-c), add to it with --mode append or upsert, or drop it first"
                 )
             collection.drop()
@@ -319,8 +319,7 @@ class _Run:
             return source
         if source.mode == "create":
             raise CollectionError(
-                f"indexing another corpus into {writer.folder.name!r} was interrupted; run that command "
-                "again to "
+                f"indexing another corpus into {writer.folder.name!r} was interrupted; run that command again to "
                 "finish it, or drop the collection"
             )
         _logger.warning(
