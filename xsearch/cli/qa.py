@@ -12,6 +12,7 @@ import click
 from xsearch.cli.options import DEVICE, STORE
 from xsearch.cli.printable import notice
 from xsearch.cli.progress import progress
+from xsearch.cli.store import open_collections
 from xsearch.errors import EvaluationError
 from xsearch.json_lines import json_line
 
@@ -70,7 +71,7 @@ def qa(
 
     langs = DefaultLanguages.of(lang, passage_lang, question_lang, option_lang)
     invalid = InvalidRows(skip=skip_invalid)
-    collections = _collections(store, names)
+    collections = open_collections(store, names) if names else []
     encoder = ModuleEncoder(device=device)
     questions = read_questions(file, langs, invalid, passage_required=not collections)
     tally = _Tally()
@@ -128,14 +129,6 @@ class _Tally:
                 "confidence": share.confidence,
             }
         return summary
-
-
-def _collections(store: Path, names: tuple[str, ...]) -> list[Collection]:
-    if not names:
-        return []
-    from xsearch.cli.store import open_collections
-
-    return open_collections(store, names)
 
 
 def _with_passages(
