@@ -21,18 +21,16 @@ def merge(snapshot: Snapshot, segments: Sequence[Segment], name: str) -> Segment
 
     from xsearch.corpus.column_types import conform
 
-    if not segments:
+    if all(snapshot.is_dead(segment.keys).all() for segment in segments):
         return None
     schema = pa.unify_schemas([segment.parquet().schema_arrow for segment in segments])
     fields = [field for field in schema if field.name not in INTERNAL]
     # Parquet calls the values of a list otherwise than Arrow does
     schema = storable(pa.schema(fields).empty_table()).schema
-    writer: SegmentWriter | None = None
+    manifest = snapshot.manifest
+    writer = SegmentWriter(snapshot.folder, name, manifest.spaces, manifest.dimension, schema)
     try:
         for live in live_rows(snapshot, segments, _BATCH_ROWS):
-            if writer is None:
-                manifest = snapshot.manifest
-                writer = SegmentWriter(snapshot.folder, name, manifest.spaces, manifest.dimension, schema)
             table = live.table
             writer.append(
                 live.keys,
@@ -42,8 +40,7 @@ def merge(snapshot: Snapshot, segments: Sequence[Segment], name: str) -> Segment
                 conform(table, schema),
                 {space: live.segment.vectors[space][live.rows] for space in manifest.spaces},
             )
-        return None if writer is None else writer.finish()
+        return writer.finish()
     except BaseException:
-        if writer is not None:
-            writer.abandon()
+        writer.abandon()
         raise
