@@ -141,9 +141,12 @@ class Writer:
             if not added and not self._killed and source == manifest.source:
                 return
             segments = (*manifest.segments, *self._finished)
+            tombstones = manifest.tombstones
+            if self._killed:
+                tombstones = self.write_tombstones(np.union1d(self._snapshot.dead, [*self._killed]))
             self.replace(
                 segments=segments,
-                tombstones=self._write_tombstones(self._killed),
+                tombstones=tombstones,
                 columns=self._columns if segments else (),
                 modules=self._modules,
                 next_key=self._next_key,
@@ -301,12 +304,6 @@ class Writer:
             else:  # all that it was opened for was refused
                 self._open.abandon()
             self._open = None
-
-    def _write_tombstones(self, killed: set[int]) -> TombstoneRecord | None:
-        if not killed:
-            return self.manifest.tombstones
-        dead = np.union1d(self._snapshot.dead, np.fromiter(killed, np.int64, len(killed)))
-        return self.write_tombstones(dead)
 
     def write_tombstones(self, dead: NDArray[np.int64]) -> TombstoneRecord | None:
         """Write the ascending keys of the dead to a new file."""
