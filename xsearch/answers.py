@@ -7,6 +7,7 @@ Importing this costs nothing, so that a process that only shows answers loads no
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypedDict
 
@@ -62,6 +63,17 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
     "collection": str,
     "metadata": dict,
 }
+
+
+_TITLES = ("title", "headline", "heading")
+
+
+def title_column(metadata: Mapping[str, Any]) -> str | None:
+    """The name of the column that holds a document's title, if there is one."""
+    for name, value in metadata.items():
+        if name.lower() in _TITLES and isinstance(value, str) and value.strip():
+            return name
+    return None
 
 
 def answer_of(result: SearchResult) -> Answer:

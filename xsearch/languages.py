@@ -107,12 +107,6 @@ def detect(text: str, candidates: Sequence[str]) -> Detection:
     return Detection(best, scores[best] / total if total else 0.0)
 
 
-def detectable(codes: Iterable[str]) -> list[str]:
-    """The codes among these that ``detect`` can answer with."""
-    known = set(_labels().values())
-    return [code for code in codes if code in known]
-
-
 def _rules_out(other: float, best: float) -> bool:
     return other > best * _TIMES_LIKELIER_ALONE or (other >= _SURE and other > best * _TIMES_LIKELIER)
 

@@ -8,9 +8,9 @@ from typing import Any
 from page import store
 from page.safe import Mark, escaped, marked
 from xsearch import Hit
+from xsearch.answers import title_column
 from xsearch.search.words import AnsweredWord
 
-_TITLES = ("title", "headline", "heading")
 _EXCERPT, _BRIEF = 480, 240
 _LONGEST_VALUE = 60
 COLOURS = 6
@@ -51,18 +51,6 @@ def card(
     )
 
 
-def title_of(hit: Hit) -> str | None:
-    """The document's title, if it has one."""
-    return next(
-        (
-            value
-            for name, value in hit.metadata.items()
-            if name.lower() in _TITLES and isinstance(value, str) and value.strip()
-        ),
-        None,
-    )
-
-
 def word_marks(words: Sequence[AnsweredWord], query: str) -> list[Mark]:
     """The places of the answering words, each in the colour of its query word."""
     return [
@@ -99,8 +87,8 @@ def badge(lang: str) -> str:
 
 
 def _heading(hit: Hit, *, several: bool, ranked: bool) -> str:
-    title = title_of(hit)
-    shown = f'<h3 dir="auto" lang="{escaped(hit.lang)}">{escaped(title)}</h3>' if title else ""
+    title = title_column(hit.metadata)
+    shown = f'<h3 dir="auto" lang="{escaped(hit.lang)}">{escaped(hit.metadata[title])}</h3>' if title else ""
     where = f'<span class="collection">{escaped(hit.collection)}</span>' if several else ""
     width = round(100 * min(max(hit.score, 0.0), 1.0), 1)
     score = (
@@ -149,11 +137,11 @@ def _excerpt(text: str, sentence: tuple[int, int], length: int) -> tuple[int, in
 
 
 def _facts(hit: Hit) -> str:
-    title = title_of(hit)
+    title = title_column(hit.metadata)
     shown = [
         f'<span class="fact"><span>{escaped(name)}</span> {escaped(value)}</span>'
         for name, value in hit.metadata.items()
-        if value is not title and _short(value)
+        if name != title and _short(value)
     ]
     shown.append(f'<span class="fact id"><span>id</span> {escaped(hit.id[:120])}</span>')
     return f"<footer>{''.join(shown)}</footer>"

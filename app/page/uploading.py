@@ -76,7 +76,7 @@ def _index(file: UploadedFile, lang: str, column: str | None, name: str) -> tupl
         copy = Path(folder) / f"{stem}{Path(file.name).suffix.lower()}"
         copy.write_bytes(file.getbuffer())
         corpus = Corpus.open(copy, text_column=column, lang=lang)
-        if (corpus.row_count or 0) > MOST_DOCUMENTS:
+        if corpus.row_count > MOST_DOCUMENTS:
             raise CorpusError(
                 f"the file has {corpus.row_count:,} documents, the page takes up to {MOST_DOCUMENTS:,}; "
                 "index it with `xsearch index`"
@@ -87,6 +87,6 @@ def _index(file: UploadedFile, lang: str, column: str | None, name: str) -> tupl
 
 
 def _show(bar: st.delta_generator.DeltaGenerator, state: Progress) -> None:
-    share = min(state.done / state.total, 1.0) if state.total else 0.0
+    share = min(state.done / state.total, 1.0)
     doing = "Encoding" if state.stage == "encode" else "Building the index of"
-    bar.progress(share, f"{doing} {state.done:,} of {state.total or 0:,} documents")
+    bar.progress(share, f"{doing} {state.done:,} of {state.total:,} documents")

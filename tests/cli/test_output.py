@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from xsearch.cli.hits import hits_table
 from xsearch.cli.output_file import write_documents
 from xsearch.cli.printable import printable
 from xsearch.cli.progress import progress
@@ -24,6 +25,17 @@ def test_printable_text_has_no_control_characters_and_one_line(text):
     shown = printable(text)
     assert not set(shown) & CONTROLS
     shown.encode()
+
+
+@pytest.mark.parametrize(
+    "metadata", [{"title": None, "headline": "Uutisia"}, {"Heading": "Uutisia", "title": 5}]
+)
+def test_the_title_of_a_hit_is_the_first_that_is_a_text(metadata):
+    hit = {"rank": 1, "score": 0.5, "id": "a", "text": "teksti", "lang": "fi", "collection": "c"}
+    answer = {"query": "q", "lang": "fi", "space": "shared", "hits": [hit | {"metadata": metadata}]}
+    lines = [line.split()[-1] for line in hits_table(answer, several=False).splitlines()[2:]]
+    assert lines[:2] == ["Uutisia", "teksti"]
+    assert ("5" in lines) == (5 in metadata.values())
 
 
 @given(

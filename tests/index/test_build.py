@@ -12,7 +12,7 @@ from xsearch.index.build import build_index, check_factory, empty_index, inserti
 from xsearch.index.choice import choose_index
 from xsearch.index.library import faiss
 from xsearch.index.selection import Selection
-from xsearch.index.signed_bytes import asked, takes_bytes
+from xsearch.index.signed_bytes import queries_as_bytes, takes_bytes
 from xsearch.index.vector_run import VectorRun
 
 ROWS = 4000
@@ -32,7 +32,7 @@ def build(factory, recall=0.95, device="cpu", vectors=VECTORS):
 
 
 def as_asked(index):
-    return asked(QUERIES) if takes_bytes(index) else QUERIES
+    return queries_as_bytes(QUERIES) if takes_bytes(index) else QUERIES
 
 
 def recall(order, built, depth):

@@ -3,7 +3,7 @@ import pytest
 
 from tests.stored import clustered_vectors, nearest
 from xsearch.index.build import empty_index
-from xsearch.index.signed_bytes import asked, scale_of, stored, takes_bytes
+from xsearch.index.signed_bytes import queries_as_bytes, scale_of, takes_bytes, vectors_as_bytes
 
 VECTORS = clustered_vectors(2000, dimension=64)
 QUERIES = clustered_vectors(50, seed=1, dimension=64)
@@ -26,8 +26,8 @@ def test_only_codes_that_are_whole_numbers_are_prepared(factory, expected):
 
 def test_bytes_keep_the_order_of_neighbours():
     index = empty_index("SQ8_direct_signed", 64)
-    index.add(stored(VECTORS, scale_of(VECTORS)))
-    found = index.search(asked(QUERIES), 12)[1]
+    index.add(vectors_as_bytes(VECTORS, scale_of(VECTORS)))
+    found = index.search(queries_as_bytes(QUERIES), 12)[1]
     true = nearest(QUERIES, VECTORS)
     shares = [np.isin(best, row).mean() for best, row in zip(true, found, strict=True)]
     assert np.mean(shares) > 0.99
@@ -35,7 +35,7 @@ def test_bytes_keep_the_order_of_neighbours():
 
 def test_all_are_whole_numbers_of_one_byte_whatever_comes():
     wild = np.concatenate([VECTORS, 100 * VECTORS[:1], np.zeros((1, 64), np.float32)])
-    for prepared in (stored(wild, scale_of(VECTORS)), asked(wild)):
+    for prepared in (vectors_as_bytes(wild, scale_of(VECTORS)), queries_as_bytes(wild)):
         assert np.array_equal(prepared, prepared.astype(np.int8))
         assert np.abs(prepared).max() == 127
 

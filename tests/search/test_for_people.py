@@ -139,6 +139,7 @@ class TestSentences:
             ("One. Two! Three?", ["One.", "Two!", "Three?"]),
             ("He said: “Stop.” Then he left.", ["He said: “Stop.”", "Then he left."]),
             ("猫がいる。犬もいる。", ["猫がいる。", "犬もいる。"]),
+            ("ድመቷ ተኛች። ውሻው ሮጠ።", ["ድመቷ ተኛች።", "ውሻው ሮጠ።"]),
             ("A. Lindgren wrote it. Yes.", ["A. Lindgren wrote it.", "Yes."]),
             ("  one line\n\nanother  ", ["one line", "another"]),
             ("", []),

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from xsearch.answers import Answer, AnsweredHit
+from xsearch.answers import Answer, AnsweredHit, title_column
 from xsearch.cli.printable import printable
 from xsearch.cli.table import Column, table
 from xsearch.languages import describe
 
-_TITLES = ("title", "headline", "heading")
 _LONGEST_VALUE = 60
 
 
@@ -37,15 +36,14 @@ def hits_table(answer: Answer, *, several: bool) -> str:
 def _document(hit: AnsweredHit) -> str:
     """Title, text and metadata, a paragraph each."""
     metadata = hit["metadata"]
-    title_name = next((name for name in metadata if name.lower() in _TITLES), None)
-    title = metadata[title_name] if title_name else None
+    title = title_column(metadata)
     values = [
         f"{name}: {shown}"
         for name, value in metadata.items()
-        if name != title_name and (shown := _value(value)) is not None
+        if name != title and (shown := _value(value)) is not None
     ]
-    paragraphs = [title if isinstance(title, str) else "", " ".join(hit["text"].split()), " · ".join(values)]
-    return "\n".join(" ".join(paragraph.split()) for paragraph in paragraphs if paragraph)
+    paragraphs = [metadata[title] if title else "", hit["text"], " · ".join(values)]
+    return "\n".join(filter(None, (" ".join(paragraph.split()) for paragraph in paragraphs)))
 
 
 def _value(value: Any) -> str | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -185,16 +184,12 @@ def export(collection: str, output: Path, store: Path) -> None:
 @STORE
 def drop(collection: str, yes: bool, store: Path) -> None:
     """Remove a collection and all of its files; asks first when a person is at the terminal."""
+    from xsearch.collection.folder import take_away
     from xsearch.collection.lock import writer_lock
 
     path = existing_path(store, collection)
     if not yes and sys.stdin.isatty():
         click.confirm(f"Remove {path}?", abort=True, err=True)
-    try:
-        open_collection(store, collection, device=None).drop()
-    except CollectionError as error:
-        # What cannot be opened can still be removed, unless somebody is writing to it.
-        with writer_lock(path):
-            notice(str(error))
-            shutil.rmtree(path)
+    with writer_lock(path):  # it is not opened: what is too damaged for that can be removed too
+        take_away(path)
     notice(f"Removed {collection}.")

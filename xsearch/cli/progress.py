@@ -14,9 +14,9 @@ class Bar:
 
     _update: Callable[..., None]
 
-    def __call__(self, done: int) -> None:
-        """Moves on to the number of documents that are done so far."""
-        self._update(completed=done)
+    def __call__(self, done: int, total: int | None = None) -> None:
+        """Moves on to the number of items that are done so far, of ``total`` if that has become known."""
+        self._update(completed=done, total=total)
 
     def describe(self, what: str) -> None:
         """Says what is being done from now on."""
@@ -24,12 +24,13 @@ class Bar:
 
 
 @contextlib.contextmanager
-def progress(what: str, total: int | None) -> Iterator[Bar]:
+def progress(what: str, total: int | None, items: str = "documents") -> Iterator[Bar]:
     """Shows a bar while stderr is a terminal, and nothing otherwise.
 
     Args:
         what: what is being done, for the left of the bar.
-        total: how many documents there are, if that is known.
+        total: how many items there are, if that is known.
+        items: what they are called.
     """
     if not sys.stderr.isatty():
         yield Bar(lambda **changes: None)
@@ -43,7 +44,7 @@ def progress(what: str, total: int | None) -> Iterator[Bar]:
     class Rate(TextColumn):
         def render(self, task: Task) -> Text:
             speed = task.finished_speed or task.speed
-            return Text("" if speed is None else f"{speed:,.0f} documents/s")
+            return Text("" if speed is None else f"{speed:,.0f} {items}/s")
 
     columns = (
         TextColumn("{task.description}", markup=False),

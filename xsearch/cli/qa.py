@@ -12,6 +12,7 @@ import click
 from xsearch.cli.options import DEVICE, STORE
 from xsearch.cli.printable import notice
 from xsearch.cli.progress import progress
+from xsearch.cli.store import open_collections
 from xsearch.errors import EvaluationError
 from xsearch.json_lines import json_line
 
@@ -70,11 +71,11 @@ def qa(
 
     langs = DefaultLanguages.of(lang, passage_lang, question_lang, option_lang)
     invalid = InvalidRows(skip=skip_invalid)
-    collections = _collections(store, names)
+    collections = open_collections(store, names) if names else []
     encoder = ModuleEncoder(device=device)
     questions = read_questions(file, langs, invalid, passage_required=not collections)
     tally = _Tally()
-    with progress("Answering", None) as advance:
+    with progress("Answering", None, "questions") as advance:
         while batch := list(islice(questions, _BATCH)):
             batch = list(_with_passages(batch, collections, invalid, device))
             for question, scores in zip(
@@ -101,11 +102,7 @@ class _Tally:
             "row": question.row,
             "id": question.id or None,
             "question": question.question,
-            "chosen": scores.chosen,
-            "option": question.options[scores.chosen],
-            "scores": [round(score, 6) for score in scores.scores],
-            "margin": round(scores.margin, 6),
-            "space": scores.space,
+            **scores.to_json(question.options),
         }
         if question.passage_id:
             line |= {"passage_id": question.passage_id, "passage": question.passage}
@@ -132,14 +129,6 @@ class _Tally:
                 "confidence": share.confidence,
             }
         return summary
-
-
-def _collections(store: Path, names: tuple[str, ...]) -> list[Collection]:
-    if not names:
-        return []
-    from xsearch.cli.store import open_collections
-
-    return open_collections(store, names)
 
 
 def _with_passages(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -159,9 +160,7 @@ def _searched(batches: Iterator[list[str]], terms: Terms, store: Path, device: s
     collections = open_collections(store, terms.collections)
     for results in _answers(batches, collections, terms, device):
         for result in results:
-            spent = result.timings
-            seconds = {"encode": spent.encode, "search": spent.search, "fetch": spent.fetch}
-            yield answer_of(result), len(collections) > 1, seconds
+            yield answer_of(result), len(collections) > 1, asdict(result.timings)
 
 
 def _answers(

@@ -20,7 +20,7 @@ from xsearch.collection.maintenance import check_settings, compact, tidy
 from xsearch.collection.manifest import FORMAT, IndexSettings, Manifest, ModuleRecord
 from xsearch.collection.ranking import Ranked, order, rank
 from xsearch.collection.snapshot import Snapshot, open_snapshot
-from xsearch.collection.spaces import NATIVE, SHARED, SpaceChoice, choose_space
+from xsearch.collection.spaces import NATIVE, SHARED, SpaceChoice, check_indexed, choose_space
 from xsearch.collection.vectors import unit_queries
 from xsearch.collection.view import View
 from xsearch.collection.writer import Writer
@@ -150,8 +150,7 @@ class Collection:
 
         This looks at every document for every probe: a second for 100,000 documents.
         """
-        if space not in self.spaces:
-            raise QueryError(f"the {space} space is not indexed here, only {', '.join(self.spaces)}")
+        check_indexed(self.manifest, space)
         return measure_recall(self._view.snapshot, space, probes)
 
     def verify(self) -> verification.Verification:

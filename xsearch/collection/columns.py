@@ -10,13 +10,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-def empty_metadata(rows: int) -> "pa.Table":
-    """A table of `rows` rows and no columns."""
-    import pyarrow as pa
-
-    return pa.table({"": pa.nulls(rows)}).select([])
-
-
 def storable(metadata: "pa.Table") -> "pa.Table":
     """The table with dictionaries decoded and nanoseconds cut to microseconds, which is what Python's datetime holds.
 
@@ -59,8 +52,7 @@ def fit(metadata: "pa.Table", columns: tuple[ColumnRecord, ...]) -> "pa.Table":
             cast = metadata.column(position).cast(parse_type(column.type))
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError, ValueError) as error:
             raise CollectionError(
-                f"the metadata column {field.name!r} is {field.type} here and {column.name!r} is "
-                f"{column.type} in the "
+                f"the metadata column {field.name!r} is {field.type} here and {column.name!r} is {column.type} in the "
                 f"collection ({error}); convert or rename the column"
             ) from None
         metadata = metadata.set_column(position, field.name, cast)

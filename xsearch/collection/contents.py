@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from xsearch.collection.documents import ID, LANG, TEXT
 from xsearch.collection.segment import Segment
 from xsearch.collection.snapshot import Snapshot
-from xsearch.errors import QueryError
+from xsearch.collection.spaces import check_indexed
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -59,8 +59,7 @@ def stream(
 
     manifest = snapshot.manifest
     for space in spaces:
-        if space not in manifest.spaces:
-            raise QueryError(f"the {space} space is not indexed here, only {', '.join(manifest.spaces)}")
+        check_indexed(manifest, space)
     ours = {"id", "lang", "text", *(f"vector_{space}" for space in spaces)}
     titles = _titles([column.name for column in manifest.columns], ours | set(besides))
     types = {field.name: field.type for one in snapshot.segments for field in one.parquet().schema_arrow}

@@ -67,9 +67,8 @@ def check_module(modules: Mapping[str, ModuleRecord], module: ModuleRecord) -> N
     if record.content_hash != module.content_hash:
         raise CollectionError(
             f"the {module.language} module has changed since the collection was indexed (then "
-            f"{record.content_hash[:12]}, "
-            f"now {module.content_hash[:12]}), so their vectors cannot be compared: index the corpus again, "
-            "or install the module that it was made with"
+            f"{record.content_hash[:12]}, now {module.content_hash[:12]}), so their vectors cannot be compared: "
+            "index the corpus again, or install the module that it was made with"
         )
     for other in modules.values():
         if other.shared_hash and module.shared_hash not in ("", other.shared_hash):

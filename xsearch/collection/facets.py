@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from xsearch.collection.collection import Collection
 from xsearch.collection.columns import parse_type
+from xsearch.collection.filters import sql_name, sql_text
 from xsearch.collection.snapshot import Snapshot, open_snapshot
 
 if TYPE_CHECKING:
@@ -57,19 +58,19 @@ def facets(collections: Sequence[Collection]) -> tuple[Facet, ...]:
 
 def one_of(facet: Facet, values: Sequence[str | bool]) -> str:
     """The condition that the column has one of the values."""
-    return f"{_name(facet)} IN ({', '.join(_literal(value) for value in values)})"
+    return f"{sql_name(facet.name)} IN ({', '.join(_literal(value) for value in values)})"
 
 
 def between(facet: Facet, low: float | date, high: float | date) -> str:
     """The condition that the column lies between two values, both included."""
     if facet.kind == "date":
-        return f"CAST({_name(facet)} AS DATE) BETWEEN {_literal(low)} AND {_literal(high)}"
-    return f"{_name(facet)} BETWEEN {_literal(low)} AND {_literal(high)}"
+        return f"CAST({sql_name(facet.name)} AS DATE) BETWEEN {_literal(low)} AND {_literal(high)}"
+    return f"{sql_name(facet.name)} BETWEEN {_literal(low)} AND {_literal(high)}"
 
 
 def containing(facet: Facet, words: str) -> str:
     """The condition that the column contains the words, whatever their case."""
-    return f"contains(lower({_name(facet)}), {_literal(words.lower())})"
+    return f"contains(lower({sql_name(facet.name)}), {_literal(words.lower())})"
 
 
 def all_of(conditions: Sequence[str]) -> str | None:
@@ -148,15 +149,11 @@ def _endless(value: Any) -> bool:
     return isinstance(value, float) and not math.isfinite(value)
 
 
-def _name(facet: Facet) -> str:
-    return '"' + facet.name.replace('"', '""') + '"'
-
-
 def _literal(value: str | bool | float | date) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, date):
         return f"DATE '{value.isoformat()}'"
     if isinstance(value, str):
-        return "'" + value.replace("'", "''") + "'"
+        return sql_text(value)
     return str(int(value)) if float(value).is_integer() else repr(float(value))

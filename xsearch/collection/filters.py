@@ -23,6 +23,7 @@ from xsearch.collection.documents import ID, KEY, LANG, TEXT
 from xsearch.collection.manifest import ColumnRecord
 from xsearch.collection.segment import Segment
 from xsearch.errors import QueryError
+from xsearch.surrogates import has_surrogates
 
 if TYPE_CHECKING:
     import duckdb
@@ -132,7 +133,7 @@ class Filter:
 
     def _query(self, where: str | None, lang: str | None) -> str:
         conditions = [f"({where}\n)"] if where is not None else []
-        conditions += [f"{LANG} = {_literal(lang)}"] if lang is not None else []
+        conditions += [f"{LANG} = {sql_text(lang)}"] if lang is not None else []
         condition = " AND ".join(conditions)
         return f"SELECT {KEY} FROM ({self._view}) AS documents WHERE {condition} ORDER BY {KEY}"  # noqa: S608 - checked
 
@@ -143,15 +144,13 @@ class Filter:
             raise QueryError(
                 f"a filter of {len(where)} characters is too long; at most {_LONGEST} are allowed"
             )
-        if any("\ud800" <= character <= "\udfff" for character in where):
+        if has_surrogates(where):
             raise self._refusal(where, "it has half of a surrogate pair")
         # brackets here and parentheses when it runs: no text can close both
         statement = f"SELECT [{where}\n] FROM documents"  # noqa: S608 - only parsed, not run
-        row = self._connection.execute("SELECT json_serialize_sql(?)", [statement]).fetchone()
+        [(serialised,)] = self._connection.execute("SELECT json_serialize_sql(?)", [statement]).fetchall()
         try:
-            tree: dict[str, Any] = (
-                json.loads(row[0]) if row else {"error": True, "error_message": "unreadable"}
-            )
+            tree: dict[str, Any] = json.loads(serialised)
         except RecursionError:
             raise self._refusal(where, "it is nested too deeply") from None
         if tree["error"]:
@@ -181,7 +180,7 @@ class Filter:
             ":memory:", config={"memory_limit": MEMORY, "python_enable_replacements": False}
         )
         files = [str(segment.parquet_path) for segment in self._segments]
-        paths = ", ".join(map(_literal, [*files, *map(_pattern, files)]))
+        paths = ", ".join(map(sql_text, [*files, *map(_pattern, files)]))
         for setting in (
             "SET autoinstall_known_extensions = false",
             "SET autoload_known_extensions = false",
@@ -204,10 +203,10 @@ class Filter:
 
         selects = []
         for columns, group in groupby(self._segments, held):
-            files = ", ".join(_literal(_pattern(str(segment.parquet_path))) for segment in group)
+            files = ", ".join(sql_text(_pattern(str(segment.parquet_path))) for segment in group)
             fields = [KEY, LANG, *(f"{source} AS {alias}" for alias, source in self._aliases.items())]
             fields += [
-                _quoted(name) if name in columns else f"NULL AS {_quoted(name)}" for name in self._metadata
+                sql_name(name) if name in columns else f"NULL AS {sql_name(name)}" for name in self._metadata
             ]
             # a folder above named column=value would otherwise take the place of that column
             table = f"read_parquet([{files}], hive_partitioning = false)"
@@ -252,9 +251,11 @@ def _pattern(path: str) -> str:
     return re.sub(r"([*?\[])", r"[\1]", path)
 
 
-def _literal(text: str) -> str:
+def sql_text(text: str) -> str:
+    """The text as a string of SQL."""
     return "'" + text.replace("'", "''") + "'"
 
 
-def _quoted(name: str) -> str:
+def sql_name(name: str) -> str:
+    """The name of a column, whatever is in it, as SQL takes it."""
     return '"' + name.replace('"', '""') + '"'

@@ -1,4 +1,4 @@
-"""The folder of a collection appears whole and goes whole: it is made and removed under a name that passes."""
+"""The folder of a collection appears whole and goes whole: it is made and removed under a temporary name."""
 
 import re
 import shutil
@@ -12,7 +12,7 @@ from xsearch.collection.manifest import Manifest
 from xsearch.errors import CollectionError
 
 _ABANDONED = 3600.0
-"""Seconds after which a folder of a passing name is no longer one that is being made or dropped right now."""
+"""Seconds after which a folder of a temporary name is no longer one that is being made or dropped right now."""
 
 
 def make(path: Path, manifest: Manifest) -> None:
@@ -21,7 +21,7 @@ def make(path: Path, manifest: Manifest) -> None:
     Raises:
         CollectionError: there is something at `path` already, or it cannot be written.
     """
-    draft = _passing(path)
+    draft = _temporary(path)
     try:
         if path.exists():
             raise CollectionError(
@@ -31,7 +31,7 @@ def make(path: Path, manifest: Manifest) -> None:
         write_manifest(draft, manifest)
         draft.rename(path)
         sync_folder(path.parent)
-        _remove_passing(path)
+        _remove_left_over(path)
     except OSError as error:
         shutil.rmtree(draft, ignore_errors=True)
         raise CollectionError(f"{path} cannot be created: {error.strerror or error}") from error
@@ -43,20 +43,20 @@ def take_away(path: Path) -> None:
     Raises:
         CollectionError: it cannot be removed.
     """
-    doomed = _passing(path)
+    doomed = _temporary(path)
     try:
         path.rename(doomed)
         shutil.rmtree(doomed)
-        _remove_passing(path)
+        _remove_left_over(path)
     except OSError as error:
         raise CollectionError(f"{path} cannot be removed: {error.strerror or error}") from error
 
 
-def _passing(path: Path) -> Path:
+def _temporary(path: Path) -> Path:
     return path.with_name(f".{path.name}.{uuid.uuid4().hex}")
 
 
-def _remove_passing(path: Path) -> None:
+def _remove_left_over(path: Path) -> None:
     """Remove what an interrupted making or dropping of the collection at `path` has left beside it."""
     name = re.compile(rf"\.{re.escape(path.name)}\.[0-9a-f]{{32}}")
     with suppress(OSError):

@@ -9,7 +9,6 @@ a word is counted over all the indexes, so that it does not matter which of them
 """
 
 import math
-import re
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -24,6 +23,7 @@ from xsearch.collection.durable import settle
 from xsearch.collection.manifest import KeywordsRecord
 from xsearch.collection.snapshot import Snapshot
 from xsearch.errors import CollectionError, MissingExtraError, QueryError
+from xsearch.surrogates import replace_surrogates
 
 FOLDER = "keywords"
 IN_MEMORY = 20_000
@@ -40,7 +40,6 @@ _STEMMERS = {
     "ro": "romanian", "ru": "russian", "sv": "swedish", "ta": "tamil", "tr": "turkish",
 }  # fmt: skip
 _WORD = r"[\p{Alphabetic}\p{M}\p{Nd}]+"  # the library's own rule cuts Indic words at every virama
-_SURROGATE = re.compile("[\ud800-\udfff]")
 _WITHOUT_SPACES = {"ja", "km", "lo", "my", "th", "zh"}
 
 
@@ -186,7 +185,7 @@ class _Words:
     def words(self, text: str, lang: str) -> list[str]:
         """The words of a text, each once, in the form in which they are indexed."""
         # a lone surrogate, which tantivy does not take, is read as the encoder reads it
-        return list(dict.fromkeys(self._analysers[lang].analyze(_SURROGATE.sub("\ufffd", text))))
+        return list(dict.fromkeys(self._analysers[lang].analyze(replace_surrogates(text))))
 
     def count(self, word: str, lang: str) -> int:
         """How many documents in `lang` have the word."""

@@ -19,37 +19,28 @@ def merge(snapshot: Snapshot, segments: Sequence[Segment], name: str) -> Segment
     """
     import pyarrow as pa
 
-    schema = (
-        pa.unify_schemas([segment.parquet().schema_arrow for segment in segments])
-        if segments
-        else pa.schema([])
-    )
+    from xsearch.corpus.column_types import conform
+
+    if all(snapshot.is_dead(segment.keys).all() for segment in segments):
+        return None
+    schema = pa.unify_schemas([segment.parquet().schema_arrow for segment in segments])
     fields = [field for field in schema if field.name not in INTERNAL]
     # Parquet calls the values of a list otherwise than Arrow does
     schema = storable(pa.schema(fields).empty_table()).schema
-    writer: SegmentWriter | None = None
+    manifest = snapshot.manifest
+    writer = SegmentWriter(snapshot.folder, name, manifest.spaces, manifest.dimension, schema)
     try:
         for live in live_rows(snapshot, segments, _BATCH_ROWS):
-            if writer is None:
-                manifest = snapshot.manifest
-                writer = SegmentWriter(snapshot.folder, name, manifest.spaces, manifest.dimension, schema)
             table = live.table
-            metadata = [
-                table[field.name].cast(field.type)
-                if field.name in table.column_names
-                else pa.nulls(len(table), field.type)
-                for field in schema
-            ]
             writer.append(
                 live.keys,
                 table[ID].to_pylist(),
                 table[TEXT].to_pylist(),
                 table[LANG].to_pylist(),
-                pa.table(metadata, schema=schema) if metadata else table.select([]),
+                conform(table, schema),
                 {space: live.segment.vectors[space][live.rows] for space in manifest.spaces},
             )
-        return None if writer is None else writer.finish()
+        return writer.finish()
     except BaseException:
-        if writer is not None:
-            writer.abandon()
+        writer.abandon()
         raise

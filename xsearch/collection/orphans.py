@@ -1,6 +1,7 @@
 """Removing what no manifest names: the traces of a killed writer, and files that a commit has replaced."""
 
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 from xsearch.collection.manifest import MANIFEST_NAME, Manifest
@@ -26,7 +27,5 @@ def remove(folder: Path, manifest: Manifest) -> None:
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path, ignore_errors=True)
         else:
-            try:
-                path.unlink(missing_ok=True)
-            except OSError:
-                continue
+            with suppress(OSError):
+                path.unlink()

@@ -122,8 +122,7 @@ class Segment:
         rows: Any = open_array(folder / "rows.npy", (3, record.rows), "<i8")
         self.record = record
         self.keys: NDArray[np.int64] = rows[0]
-        self._ids_path = folder / "ids.npy"
-        self._ids: Any = open_array(self._ids_path, (2, record.rows), "<u8")
+        self._ids: Any = open_array(folder / "ids.npy", (2, record.rows), "<u8")
         self._documents = DocumentsReader(folder, rows[1], rows[2])
         self._columns = [column.name for column in record.columns]
         self.parquet_path = folder / "documents.parquet"

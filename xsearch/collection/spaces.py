@@ -40,21 +40,22 @@ def choose_space(manifest: Manifest, asked: str, lang: str | None) -> SpaceChoic
             f"a query in {lang or 'no language'} cannot be answered in the native space of "
             f"{', '.join(manifest.modules)}; ask in the shared space"
         )
+    module = None if lang is None else manifest.modules.get(lang)
     stored = asked
-    if (
-        asked not in indexed
-        and lang is not None
-        and lang in manifest.modules
-        and manifest.modules[lang].one_space
-    ):
+    if asked not in indexed and module is not None and module.one_space:
         stored = NATIVE if asked == SHARED else SHARED
-    if stored not in indexed:
-        raise QueryError(
-            f"the {asked} space is not indexed here, only {', '.join(indexed)}; index the corpus with "
-            "--spaces both"
-        )
+    check_indexed(manifest, stored)
     only = lang if NATIVE in (asked, stored) and len(manifest.modules) > 1 else None
     return SpaceChoice(asked, stored, only)
+
+
+def check_indexed(manifest: Manifest, space: str) -> None:
+    """Raise QueryError for a space that the collection does not index."""
+    if space not in manifest.spaces:
+        raise QueryError(
+            f"the {space} space is not indexed here, only {', '.join(manifest.spaces)}; index the corpus with "
+            "--spaces both"
+        )
 
 
 def spaces_to_index(asked: str, prefers_native: Iterable[bool], one_space: Iterable[bool]) -> tuple[str, ...]:

@@ -35,13 +35,11 @@ def _tagged(value: Any) -> Any:
     match value:
         case None | str() | bool() | int() | float():
             return value
-        case list():
+        case list() | tuple():
             return [_tagged(item) for item in value]
         case dict():
             plain = {str(key): _tagged(item) for key, item in value.items()}
             return {_TAG: ["object", plain[_TAG]]} if plain.keys() == {_TAG} else plain
-        case tuple():
-            return [_tagged(item) for item in value]
         case datetime():
             return {_TAG: ["datetime", value.isoformat()]}
         case date():

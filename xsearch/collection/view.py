@@ -11,7 +11,7 @@ _FILTERS_KEPT = 8
 
 
 class View:
-    """One state of a collection; its caches are as true as it is, since it never changes."""
+    """One state of a collection. It never changes, so what is cached of it stays right."""
 
     def __init__(self, snapshot: Snapshot) -> None:
         self.snapshot = snapshot

@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from xsearch.collection import orphans
-from xsearch.collection.columns import empty_metadata, fit, merge_columns, storable
+from xsearch.collection.columns import fit, merge_columns, storable
 from xsearch.collection.durable import settle, write_manifest
+from xsearch.collection.encoding import check_module
 from xsearch.collection.filters import Filter
 from xsearch.collection.lock import writer_lock
 from xsearch.collection.manifest import (
@@ -67,8 +68,7 @@ class Writer:
             self._resources.close()
         if isinstance(error, OSError):
             raise CollectionError(
-                f"{self.folder} cannot be written: {error.strerror or error}; it stays as it was committed "
-                "last, with "
+                f"{self.folder} cannot be written: {error.strerror or error}; it stays as it was committed last, with "
                 f"{self.manifest.count} documents. Make room or check the permissions, and try again"
             ) from error
 
@@ -112,17 +112,11 @@ class Writer:
         return self._append(ids, texts, lang, vectors, metadata, replace=True)
 
     def admit(self, module: ModuleRecord) -> None:
-        """Allow documents of one more language from the next commit on."""
-        known = self._modules.get(module.language, module)
-        if (known.content_hash, known.one_space) != (module.content_hash, module.one_space):
-            raise CollectionError(
-                f"the {module.language} module has changed since the collection was made, so new vectors "
-                "would not "
-                "fit the old ones: index the corpus again, or install the module that it was made with"
-            )
-        if not known.shared_hash:  # which an older version did not note
-            known = module
-        self._modules[module.language] = known
+        """Allow documents of one more language from the next commit on. Raises CollectionError as `check_module`."""
+        check_module(self._modules, module)
+        known = self._modules.get(module.language)
+        if known is None or not known.shared_hash:  # which an older version did not note
+            self._modules[module.language] = module
 
     def delete(self, *, ids: Sequence[str] | None = None, where: str | None = None) -> int:
         """Delete committed documents by id or by an SQL condition (exactly one); returns how many there were."""
@@ -147,9 +141,12 @@ class Writer:
             if not added and not self._killed and source == manifest.source:
                 return
             segments = (*manifest.segments, *self._finished)
+            tombstones = manifest.tombstones
+            if self._killed:
+                tombstones = self.write_tombstones(np.union1d(self._snapshot.dead, [*self._killed]))
             self.replace(
                 segments=segments,
-                tombstones=self._write_tombstones(self._killed),
+                tombstones=tombstones,
                 columns=self._columns if segments else (),
                 modules=self._modules,
                 next_key=self._next_key,
@@ -225,11 +222,12 @@ class Writer:
         ids, texts = _checked_strings("ids", ids), _checked_strings("texts", texts)
         langs = [lang] * len(ids) if isinstance(lang, str) else _checked_strings("languages", lang)
         if metadata is None:
-            metadata = empty_metadata(len(ids))
+            from xsearch.corpus.source import no_metadata
+
+            metadata = no_metadata(len(ids))
         if not len(ids) == len(texts) == len(langs) == metadata.num_rows:
             raise CollectionError(
-                f"{len(ids)} ids, {len(texts)} texts, {len(langs)} languages and {metadata.num_rows} rows "
-                "of metadata "
+                f"{len(ids)} ids, {len(texts)} texts, {len(langs)} languages and {metadata.num_rows} rows of metadata "
                 "were given; there must be as many of each"
             )
         self._check_languages(langs)
@@ -268,8 +266,7 @@ class Writer:
         if not replace and (taken or twins):
             clashes = sorted({*taken, *(id_ for id_, _ in twins)})
             raise CollectionError(
-                f"{len(clashes)} ids are taken already ({', '.join(map(repr, clashes[:3]))}); ids must be "
-                "unique: "
+                f"{len(clashes)} ids are taken already ({', '.join(map(repr, clashes[:3]))}); ids must be unique: "
                 "give every document its own, or use upsert (--mode upsert) to replace documents"
             )
         return {*taken.values(), *(key for _, key in twins)}
@@ -307,12 +304,6 @@ class Writer:
             else:  # all that it was opened for was refused
                 self._open.abandon()
             self._open = None
-
-    def _write_tombstones(self, killed: set[int]) -> TombstoneRecord | None:
-        if not killed:
-            return self.manifest.tombstones
-        dead = np.union1d(self._snapshot.dead, np.fromiter(killed, np.int64, len(killed)))
-        return self.write_tombstones(dead)
 
     def write_tombstones(self, dead: NDArray[np.int64]) -> TombstoneRecord | None:
         """Write the ascending keys of the dead to a new file."""

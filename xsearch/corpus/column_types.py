@@ -14,6 +14,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from xsearch.corpus.source import no_metadata
 from xsearch.errors import CorpusError
 
 # Python's dates have no year 0, and a float keeps 15 digits: an identifier of 20 is text, or it would be another one.
@@ -124,11 +125,13 @@ def cast_array(column: pa.Array, kind: pa.DataType, name: str) -> pa.Array:
 
 
 def conform(rows: pa.Table | pa.RecordBatch, schema: pa.Schema) -> pa.Table:
-    """The columns of ``schema``, one at least, in its types; null where the rows lack one.
+    """The columns of ``schema`` in its types; null where the rows lack one.
 
     Raises:
         CorpusError: as ``json_array``.
     """
+    if not schema.names:
+        return no_metadata(rows.num_rows)
     arrays = [
         cast_array(rows.column(column.name), column.type, column.name)
         if column.name in rows.schema.names

@@ -15,7 +15,7 @@ import pyarrow as pa
 from xsearch.corpus.column_types import join_schemas
 from xsearch.corpus.columns import Columns, choose_columns
 from xsearch.corpus.files import find_files, fingerprint, labels
-from xsearch.corpus.screening import Documents, Problem, Screening
+from xsearch.corpus.screening import Problem, Screening
 from xsearch.corpus.source import Source
 from xsearch.corpus.sources import open_source
 from xsearch.errors import CorpusError
@@ -127,7 +127,9 @@ class Corpus:
                 if problems and not self.skipped:
                     raise CorpusError(f"{problems[0]}; the file has changed since it was opened: start again")
                 if documents.ids:
-                    yield _batch(documents, row)
+                    yield DocumentBatch(
+                        documents.ids, documents.texts, documents.langs, documents.metadata, first_row=row
+                    )
                     row += len(documents.ids)
 
 
@@ -169,7 +171,3 @@ def _survey(sources: Sequence[Source], columns: Columns, lang: str | None) -> _S
             survey.invalid += len(problems)
             survey.problems += problems[: _PROBLEMS_KEPT - len(survey.problems)]
     return survey
-
-
-def _batch(documents: Documents, row: int) -> DocumentBatch:
-    return DocumentBatch(documents.ids, documents.texts, documents.langs, documents.metadata, row)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -15,7 +15,7 @@ import pyarrow as pa
 from xsearch.corpus.column_types import CellTypes, conform
 from xsearch.corpus.columns import Columns
 from xsearch.corpus.lines import not_utf8, read_lines
-from xsearch.corpus.source import CHUNK_BYTES, MAX_ROW_BYTES, Rows, no_metadata, refuse_repeated
+from xsearch.corpus.source import MAX_ROW_BYTES, Rows, chunked, no_metadata, refuse_repeated
 from xsearch.errors import CorpusError
 
 _SURVEY_ROWS = 4096
@@ -54,8 +54,7 @@ class DelimitedSource:
     def rows(self, columns: Columns, schema: pa.Schema, size: int) -> Iterator[Rows]:
         """The rows in chunks of at most ``size``."""
         for table, rows in self._chunks(columns, size):
-            metadata = conform(table, schema) if schema.names else rows.metadata
-            yield Rows(rows.numbers, rows.texts, rows.ids, rows.langs, metadata, rows.broken)
+            yield replace(rows, metadata=conform(table, schema))
 
     @cached_property
     def _header(self) -> list[str]:
@@ -95,38 +94,20 @@ class DelimitedSource:
         return True
 
     def _chunks(self, columns: Columns, size: int) -> Iterator[tuple[pa.Table, Rows]]:
-        numbers: list[int] = []
-        records: list[list[str]] = []
-        broken: list[tuple[int, str]] = []
-        weight = 0
+        for numbers, records, broken in chunked(self._data_rows(), size):
+            cells = [[record[i] or None for record in records] for i in range(len(self._header))]
+            table = pa.table([pa.array(column, pa.string()) for column in cells], names=self._header)
+            by_name = dict(zip(self._header, cells, strict=True))
+            metadata = no_metadata(len(records))
+            yield table, Rows.of(columns, by_name.__getitem__, numbers, metadata, broken)
+
+    def _data_rows(self) -> Iterator[tuple[int, int, list[str] | str]]:
+        """Number, length and cells of each row below the header, or the reason why it is broken."""
         width = len(self._header)
         for number, record in enumerate(islice(self._records(), 1, None), start=1):
-            if len(record) == width:
-                numbers.append(number)
-                records.append(record)
-            else:
-                broken.append((number, f"{len(record)} cells; expected {width}, as in the header"))
-            weight += sum(map(len, record))
-            if len(records) + len(broken) >= size or weight >= CHUNK_BYTES:
-                yield self._chunk(columns, numbers, records, broken)
-                numbers, records, broken, weight = [], [], [], 0
-        if records or broken:
-            yield self._chunk(columns, numbers, records, broken)
-
-    def _chunk(
-        self, columns: Columns, numbers: list[int], records: list[list[str]], broken: list[tuple[int, str]]
-    ) -> tuple[pa.Table, Rows]:
-        cells = [[record[i] or None for record in records] for i in range(len(self._header))]
-        table = pa.table([pa.array(column, pa.string()) for column in cells], names=self._header)
-        by_name = dict(zip(self._header, cells, strict=True))
-        return table, Rows(
-            numbers=numbers,
-            texts=list(by_name[columns.text]),
-            ids=None if columns.id is None else list(by_name[columns.id]),
-            langs=None if columns.lang is None else list(by_name[columns.lang]),
-            metadata=no_metadata(len(records)),
-            broken=broken,
-        )
+            fits = len(record) == width
+            cells = record if fits else f"{len(record)} cells; expected {width}, as in the header"
+            yield number, sum(map(len, record)), cells
 
     def _records(self) -> Iterator[list[str]]:
         """The cells of the header and of each row, blank lines passed over."""

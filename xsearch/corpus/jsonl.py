@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,9 @@ import pyarrow as pa
 from xsearch.corpus.column_types import JsonTypes, json_array
 from xsearch.corpus.columns import Columns
 from xsearch.corpus.lines import not_utf8, read_lines
-from xsearch.corpus.source import CHUNK_BYTES, Rows, no_metadata
+from xsearch.corpus.source import Rows, chunked, no_metadata
 from xsearch.errors import CorpusError
+from xsearch.surrogates import replace_surrogates
 
 _HEAD_LINES = 1000
 _SURVEY_LINES = 4096
@@ -54,7 +56,7 @@ class JsonlSource:
             names = dict.fromkeys(name for record in records for name in record)
             for name in names:
                 if columns.is_metadata(name):
-                    self.types.observe(name, [record.get(name) for record in records])
+                    self.types.observe(name, _cells(records, name))
             if len(self.types.found) > _MAX_KEYS:
                 raise CorpusError(
                     f"{self.path} has more than {_MAX_KEYS} different keys; expected the same few in every "
@@ -69,27 +71,14 @@ class JsonlSource:
     def rows(self, columns: Columns, schema: pa.Schema, size: int) -> Iterator[Rows]:
         """The rows in chunks of at most ``size``."""
         for records, rows in self._chunks(columns, size):
-            arrays = [json_array([record.get(c.name) for record in records], c.type, c.name) for c in schema]
+            arrays = [json_array(_cells(records, c.name), c.type, c.name) for c in schema]
             metadata = pa.Table.from_arrays(arrays, schema=schema) if arrays else rows.metadata
-            yield Rows(rows.numbers, rows.texts, rows.ids, rows.langs, metadata, rows.broken)
+            yield replace(rows, metadata=metadata)
 
     def _chunks(self, columns: Columns, size: int) -> Iterator[tuple[list[dict[str, Any]], Rows]]:
-        numbers: list[int] = []
-        records: list[dict[str, Any]] = []
-        broken: list[tuple[int, str]] = []
-        weight = 0
-        for number, length, value in self._records():
-            if isinstance(value, dict):
-                numbers.append(number)
-                records.append(value)
-            else:
-                broken.append((number, value))
-            weight += length
-            if len(records) + len(broken) >= size or weight >= CHUNK_BYTES:
-                yield records, _rows(columns, numbers, records, broken)
-                numbers, records, broken, weight = [], [], [], 0
-        if records or broken:
-            yield records, _rows(columns, numbers, records, broken)
+        for numbers, records, broken in chunked(self._records(), size):
+            columnwise = partial(_cells, records)
+            yield records, Rows.of(columns, columnwise, numbers, no_metadata(len(records)), broken)
 
     def _records(self) -> Iterator[tuple[int, int, dict[str, Any] | str]]:
         """Line number, length and object of each line, or the reason why it is none."""
@@ -102,7 +91,7 @@ def _parse(line: bytes) -> dict[str, Any] | str:
     try:
         value = json.loads(line.decode("utf-8"))
         if b"\\ud" in line.lower():
-            value = _without_lone_surrogates(value)
+            value = _without_surrogates(value)
     except UnicodeDecodeError as error:
         return not_utf8(error)
     except json.JSONDecodeError as error:
@@ -115,28 +104,16 @@ def _parse(line: bytes) -> dict[str, Any] | str:
     return record
 
 
-def _without_lone_surrogates(value: Any) -> Any:
-    """JSON can escape half a character, which is no Unicode and cannot be stored; it becomes U+FFFD."""
+def _without_surrogates(value: Any) -> Any:
+    """JSON can escape half a character, which cannot be stored."""
     if isinstance(value, str):
-        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        return replace_surrogates(value)
     if isinstance(value, list):
-        return [_without_lone_surrogates(item) for item in value]
+        return [_without_surrogates(item) for item in value]
     if isinstance(value, dict):
-        return {_without_lone_surrogates(key): _without_lone_surrogates(item) for key, item in value.items()}
+        return {replace_surrogates(key): _without_surrogates(item) for key, item in value.items()}
     return value
 
 
-def _rows(
-    columns: Columns, numbers: list[int], records: list[dict[str, Any]], broken: list[tuple[int, str]]
-) -> Rows:
-    def cells(name: str | None) -> list[Any] | None:
-        return None if name is None else [record.get(name) for record in records]
-
-    return Rows(
-        numbers,
-        cells(columns.text) or [],
-        cells(columns.id),
-        cells(columns.lang),
-        no_metadata(len(records)),
-        broken,
-    )
+def _cells(records: list[dict[str, Any]], name: str) -> list[Any]:
+    return [record.get(name) for record in records]

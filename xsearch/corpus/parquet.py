@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from xsearch.corpus.column_types import conform
 from xsearch.corpus.columns import Columns
-from xsearch.corpus.source import CHUNK_BYTES, Rows, no_metadata, refuse_repeated
+from xsearch.corpus.source import CHUNK_BYTES, Rows, refuse_repeated
 from xsearch.errors import CorpusError
 
 _READ_BUFFER = 1 << 20
@@ -62,14 +62,9 @@ class ParquetSource:
             size = min(size, _rows_in_chunk(file.metadata))
             for batch in file.iter_batches(size, columns=wanted, use_threads=False):
                 _check_unicode(self.path, batch, number)
-                yield Rows(
-                    numbers=list(range(number + 1, number + 1 + batch.num_rows)),
-                    texts=self._values(batch, columns.text),
-                    ids=None if columns.id is None else self._values(batch, columns.id),
-                    langs=None if columns.lang is None else self._values(batch, columns.lang),
-                    metadata=_metadata(batch, schema),
-                    broken=[],
-                )
+                numbers = list(range(number + 1, number + 1 + batch.num_rows))
+                cells = partial(self._values, batch)
+                yield Rows.of(columns, cells, numbers, conform(batch, schema), broken=[])
                 number += batch.num_rows
 
     def _values(self, batch: pa.RecordBatch, name: str) -> list[Any]:
@@ -109,12 +104,6 @@ def _rows_in_chunk(metadata: pq.FileMetaData) -> int:
     groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
     fattest = max((group.total_byte_size / max(1, group.num_rows) for group in groups), default=1.0)
     return max(1, int(CHUNK_BYTES / max(1.0, fattest)))
-
-
-def _metadata(batch: pa.RecordBatch, schema: pa.Schema) -> pa.Table:
-    if not schema.names:
-        return no_metadata(batch.num_rows)
-    return conform(batch, schema)
 
 
 def _check_unicode(path: Path, batch: pa.RecordBatch, before: int) -> None:

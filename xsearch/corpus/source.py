@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, Self, TypeVar
 
 import pyarrow as pa
 
@@ -31,6 +31,19 @@ class Rows:
     metadata: pa.Table
     broken: list[tuple[int, str]]
 
+    @classmethod
+    def of(
+        cls,
+        columns: Columns,
+        cells: Callable[[str], list[Any]],
+        numbers: list[int],
+        metadata: pa.Table,
+        broken: list[tuple[int, str]],
+    ) -> Self:
+        """The rows of which ``cells`` gives what stands in a column."""
+        ids, langs = (None if name is None else cells(name) for name in (columns.id, columns.lang))
+        return cls(numbers, cells(columns.text), ids, langs, metadata, broken)
+
 
 def no_metadata(rows: int) -> pa.Table:
     """A table of so many rows and no columns."""
@@ -42,6 +55,34 @@ def refuse_repeated(path: Path, names: Sequence[str]) -> None:
     repeated = {name for name in names if names.count(name) > 1}
     if repeated:
         raise CorpusError(f"{path} has several columns named {min(repeated)!r}; expected different names")
+
+
+Record = TypeVar("Record")
+
+
+def chunked(
+    records: Iterable[tuple[int, int, Record | str]], size: int
+) -> Iterator[tuple[list[int], list[Record], list[tuple[int, str]]]]:
+    """Numbers and records, and numbers and reasons of broken rows: at most ``size`` of both, or 16 MB, at a time.
+
+    Each of ``records`` is a row's number, its length, and what it holds or the reason why it is broken.
+    """
+    numbers: list[int] = []
+    sound: list[Record] = []
+    broken: list[tuple[int, str]] = []
+    weight = 0
+    for number, length, record in records:
+        if isinstance(record, str):
+            broken.append((number, record))
+        else:
+            numbers.append(number)
+            sound.append(record)
+        weight += length
+        if len(sound) + len(broken) >= size or weight >= CHUNK_BYTES:
+            yield numbers, sound, broken
+            numbers, sound, broken, weight = [], [], [], 0
+    if sound or broken:
+        yield numbers, sound, broken
 
 
 class Source(Protocol):

@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from xsearch.encoder.config import Adapter, Architecture, BaseReference, Lora, ModuleConfig
-from xsearch.encoder.encoder import Encoder, TokenVectors, encoder_for, loaded_languages
+from xsearch.encoder.encoder import Encoder, TokenVectors, encoder_for, load_ahead, loaded_languages
 from xsearch.encoder.installed import available_modules, find_module
 from xsearch.encoder.module import Module, load_module
 
@@ -27,6 +27,7 @@ __all__ = [
     "calibrate_module",
     "encoder_for",
     "find_module",
+    "load_ahead",
     "load_module",
     "loaded_languages",
     "write_module",

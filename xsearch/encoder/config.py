@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from xsearch.errors import ModuleError
+from xsearch.surrogates import has_surrogates
 
 FORMAT = 1
 SPACES = ("native", "shared")
@@ -23,7 +24,6 @@ LORA_TARGETS = ("query", "key", "value", "attention_output", "ffn_in", "ffn_out"
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 _MODULE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _HASH = re.compile(r"[0-9a-f]{64}")
-_SURROGATE = re.compile("[\ud800-\udfff]")
 _DEEPEST = 8
 
 
@@ -272,7 +272,7 @@ class _Fields:
 
     def text(self, key: str, pattern: re.Pattern[str] | None = None) -> str:
         value = self._get(key)
-        if not isinstance(value, str) or len(value) > 1000 or _SURROGATE.search(value):
+        if not isinstance(value, str) or len(value) > 1000 or has_surrogates(value):
             raise self._wrong(key, "a text of at most 1000 characters, no surrogates among them")
         if pattern is not None and pattern.fullmatch(value) is None:
             raise self._wrong(key, f"a text of the form {pattern.pattern}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Executor
@@ -17,7 +18,7 @@ from xsearch.encoder.installed import find_module
 from xsearch.encoder.runtime import Runtime, available_cores
 from xsearch.encoder.streaming import Encoding, begin, encode_now, encode_windows, windows_of
 from xsearch.encoder.tokenisation import Tokeniser
-from xsearch.errors import ModuleError
+from xsearch.errors import ModuleError, XsearchError
 
 if TYPE_CHECKING:
     from xsearch.encoder.tokenising_processes import TokeniserProcesses
@@ -27,6 +28,10 @@ _MANY = 16
 _MANY_FOR_A_GPU = 512
 # Cores that are left to what feeds a GPU when other processes tokenise for it.
 _CORES_THAT_FEED = 2
+# Modules that are loaded before anyone asks.
+_AHEAD = 4
+
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -126,7 +131,8 @@ class Encoder:
         The number of threads is the pool's. Several encoders may share one; its work is done in the order of calls.
         """
         # Too few texts at a time to share among processes: the library's own threads are faster.
-        return begin(texts, self._tokens(), self._runtime(space, len(texts)), self.dimension, pool)
+        runtime = self._runtime(space, len(texts))
+        return begin(self._tokens().ids(texts), runtime, self.dimension, pool)
 
     def token_vectors(self, text: str, space: str = "shared") -> TokenVectors:
         """The contextual vectors of the tokens of `text`, with their places in it."""
@@ -194,6 +200,15 @@ def encoder_for(language: str, *, device: str = "auto") -> Encoder:
         if key not in _encoders:
             _encoders[key] = Encoder(language, device=device)
         return _encoders[key]
+
+
+def load_ahead(languages: Iterable[str], device: str = "auto") -> None:
+    """Have `encoder_for` load the first few of these, so that no query waits for them; what fails is logged."""
+    for language in [*dict.fromkeys(languages)][:_AHEAD]:
+        try:
+            encoder_for(language, device=device).encode(["."])
+        except XsearchError as error:
+            _logger.warning("the %s module could not be loaded ahead: %s", language, error)
 
 
 def loaded_languages() -> list[str]:

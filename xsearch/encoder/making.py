@@ -42,7 +42,7 @@ PROBE = (
 
 def exact_session(module: Module, space: str) -> OnnxSession:
     """The graph of `space` in float32."""
-    return OnnxSession(float_graph(_body(module, space)))
+    return OnnxSession(float_graph(verified_body(module, space)))
 
 
 def best_session(module: Module, space: str, tokeniser: Tokeniser, name: str) -> OnnxSession:
@@ -51,7 +51,7 @@ def best_session(module: Module, space: str, tokeniser: Tokeniser, name: str) ->
     Raises:
         ModuleError: the module, its base or its calibration is damaged or missing.
     """
-    body = _body(module, space)
+    body = verified_body(module, space)
     exact = OnnxSession(float_graph(body))
     ranges = read_calibration(module, space)
     if ranges is None:
@@ -83,7 +83,8 @@ def _agreement(exact: OnnxSession, rounded: OnnxSession, module: Module, tokenis
     return float(np.mean(cosines))
 
 
-def _body(module: Module, space: str) -> Body:
+def verified_body(module: Module, space: str) -> Body:
+    """The weights of `space`, once the files of the module and of its base were compared with their content hashes."""
     base = find_base(module)
     for part in (module, base):
         if part is not None:

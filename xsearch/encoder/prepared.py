@@ -19,12 +19,11 @@ _GRAPH_VERSION = 1
 def cpu_runtime(
     module: Module, space: str, tokeniser: Tokeniser, *, precision: str, threads: int | None
 ) -> CpuRuntime:
-    """What runs `module` in `space` on the CPU; `precision` is "auto" or "float32".
+    """What runs `module` in one of its graph spaces on the CPU; `precision` is "auto" or "float32".
 
     Raises:
         ModuleError: the module or its base is damaged or missing.
     """
-    space = space if space in module.config.graph_spaces else "native"
     if precision == "float32":
         from xsearch.encoder.making import exact_session
 

@@ -59,14 +59,8 @@ class Encoding:
         return self._vectors
 
 
-def begin(
-    texts: Sequence[str], tokeniser: Tokeniser, runtime: Runtime, dimension: int, pool: Executor
-) -> Encoding:
-    """Tokenise texts before it returns, and leave it to `pool` to encode them."""
-    return _begun(tokeniser.ids(texts), runtime, dimension, pool)
-
-
-def _begun(ids: Sequence[NDArray[np.int32]], runtime: Runtime, dimension: int, pool: Executor) -> Encoding:
+def begin(ids: Sequence[NDArray[np.int32]], runtime: Runtime, dimension: int, pool: Executor) -> Encoding:
+    """Leave it to `pool` to encode texts, given by their token ids."""
     vectors = np.empty((len(ids), dimension), dtype=np.float32)
     return Encoding(
         vectors,
@@ -92,7 +86,7 @@ def encode_windows(
     running: deque[Encoding] = deque()
     try:
         for ids in tokeniser.windows(windows):
-            running.append(_begun(ids, runtime, dimension, pool))
+            running.append(begin(ids, runtime, dimension, pool))
             if len(running) == _AHEAD:
                 yield running.popleft().result()
         while running:

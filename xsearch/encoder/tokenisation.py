@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 import logging
 import math
-import re
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -18,12 +16,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from xsearch.encoder.module import Module
+from xsearch.encoder.module import TOKENIZER_FILE, Module
 from xsearch.encoder.unknown_characters import bear_unknown_characters
 from xsearch.errors import ModuleError
+from xsearch.surrogates import replace_surrogates
 
 _logger = logging.getLogger(__name__)
-_SURROGATE = re.compile("[\ud800-\udfff]")
 # No tokenizer takes this many characters for a token on average, so a longer text is cut before it is tokenised:
 # a book of a million words costs no more than its first pages.
 _CHARACTERS_A_TOKEN = 16
@@ -54,7 +52,7 @@ class Tokeniser:
         self._prefix = module.config.prefix
         self._language = module.config.language
         self._vocabulary = module.config.architecture.vocab_size
-        self._where = module.path / "tokenizer.json"
+        self._where = module.path / TOKENIZER_FILE
         self._tokenizer = self._load(module)
         self.truncated = False
         self._lock = threading.Lock()
@@ -94,18 +92,22 @@ class Tokeniser:
 
     def _encode(self, texts: Sequence[str], *, spans: bool) -> list[Any]:
         check_sequence(texts)
-        prepared = [self._prefix + self._readable(text, index) for index, text in enumerate(texts)]
+        for index, text in enumerate(texts):
+            if not isinstance(text, str):
+                raise not_a_text(text, index)
+        prepared = [self._prefix + replace_surrogates(text) for text in texts]
         limit = self._max_length * _CHARACTERS_A_TOKEN
-        cut = [text if len(text) <= limit else text[:limit] for text in prepared]
-        run = partial(self._run, self._tokenizer.encode_batch if spans else self._tokenizer.encode_batch_fast)
-        encodings = run(cut)
-        for index, encoding in enumerate(encodings):
-            if len(encoding) < self._max_length:
-                if len(cut[index]) < len(prepared[index]):  # long runs of blanks: the cut was too early
-                    encodings[index] = run([prepared[index]])[0]
-            elif not self.truncated and (encoding.overflowing or len(cut[index]) < len(prepared[index])):
-                self.say_truncated()
-        return list(encodings)
+        cut = [text[:limit] for text in prepared]
+        run = self._tokenizer.encode_batch if spans else self._tokenizer.encode_batch_fast
+        with self._blamed("fails on a text"):
+            encodings: list[Any] = run(cut)
+            for index, encoding in enumerate(encodings):
+                if len(encoding) < self._max_length:
+                    if len(cut[index]) < len(prepared[index]):  # long runs of blanks: the cut was too early
+                        [encodings[index]] = run([prepared[index]])
+                elif not self.truncated and (encoding.overflowing or len(cut[index]) < len(prepared[index])):
+                    self.say_truncated()
+        return encodings
 
     def _checked(self, ids: NDArray[np.int64]) -> NDArray[np.int32]:
         if len(ids) and (largest := int(ids.max())) >= self._vocabulary:
@@ -114,10 +116,6 @@ class Tokeniser:
                 "module again"
             )
         return ids.astype(np.int32)
-
-    def _run(self, encode: Callable[[list[str]], list[Any]], texts: list[str]) -> list[Any]:
-        with self._blamed("fails on a text"):
-            return encode(texts)
 
     @contextmanager
     def _blamed(self, what: str) -> Iterator[None]:
@@ -128,11 +126,6 @@ class Tokeniser:
             raise
         except BaseException as error:
             raise ModuleError(f"{self._where}: {what} ({error}); export the module again") from error
-
-    def _readable(self, text: object, index: int) -> str:
-        if not isinstance(text, str):
-            raise not_a_text(text, index)
-        return text if text.isascii() else _SURROGATE.sub("\ufffd", text)
 
     def say_truncated(self) -> None:
         """Log that texts are cut, unless that was logged before."""

@@ -14,9 +14,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from xsearch.encoder.devices import avoid_cudnn_attention
-from xsearch.encoder.installed import find_base
+from xsearch.encoder.making import verified_body
 from xsearch.encoder.module import Module
-from xsearch.encoder.weights import Body, Linear, compose
+from xsearch.encoder.weights import Body, Linear
 
 # Tokens in a batch, padding included: large enough that a GPU computes rather than waits for the next kernel.
 _TOKENS_A_BATCH = 65_536
@@ -39,15 +39,11 @@ class TorchRuntime:
     outruns_a_tokeniser = True
 
     def __init__(self, module: Module, space: str, device: str = "cuda") -> None:
-        base = find_base(module)
-        for part in (module, base):
-            if part is not None:
-                part.verify()
+        body = verified_body(module, space)
         self._device = torch.device(device)
         self._type = _number_type(self._device)
         self._streams: SimpleQueue[torch.cuda.Stream] = SimpleQueue()
         self._stored = module.table
-        body = compose(module, base, space)
         codes = torch.from_numpy(np.array(module.table.codes)).to(self._device)
         scale = torch.from_numpy(np.array(module.table.scale)).to(self._device)
         self._table = (codes * scale[:, None]).to(self._type)

@@ -9,7 +9,7 @@ import numpy as np
 
 from xsearch.errors import EvaluationError
 from xsearch.evaluation.measure import main_metric
-from xsearch.evaluation.metrics import Interval, required, row_spearman
+from xsearch.evaluation.metrics import Interval, bootstrap, row_spearman
 from xsearch.evaluation.report import difference, hundredths, markdown_table
 
 if TYPE_CHECKING:
@@ -61,19 +61,13 @@ def paired_bootstrap(
     first: Items, second: Items, *, resamples: int = 2000, seed: int = 0
 ) -> tuple[Interval, float]:
     """The 95 % interval (percentiles) of the difference of the main metric, and its two-sided p."""
-    result = required("scipy.stats").bootstrap(
+    interval, drawn = bootstrap(
         (first.values, second.values) if first.gold is None else (first.values, second.values, first.gold),
         _mean_difference if first.gold is None else _correlation_difference,
-        paired=True,
-        vectorized=True,
-        n_resamples=resamples,
-        batch=100,
-        method="percentile",
-        rng=np.random.default_rng(seed),
+        seed=seed,
+        resamples=resamples,
     )
-    drawn = result.bootstrap_distribution
     p = 2 * min(float((drawn <= 0).mean()), float((drawn >= 0).mean()))
-    interval = Interval(float(result.confidence_interval.low), float(result.confidence_interval.high))
     return interval, min(max(p, 1 / resamples), 1.0)
 
 

@@ -65,13 +65,13 @@ def compare_passages_in(
     found = []
     for candidate in find_questions(root, langs[0] if len(langs) == 1 else None):
         if selection.takes(candidate.langs):
-            data = candidate.load(_rows(skip_invalid))
+            data = candidate.load(InvalidRows(skip=skip_invalid))
             selection.check(data, candidate.files[0].name)
             name = f"{candidate.dataset} {subset_name(data.langs)}"
             found.append(compare_passages(encoder, name, data.questions, seed=seed))
     for parallel in find_bitext(root):
         if parallel.dataset == LONG_PAIRS and selection.takes(parallel.langs):
-            bitext = parallel.load(_rows(skip_invalid))
+            bitext = parallel.load(InvalidRows(skip=skip_invalid))
             for (lang, texts), (other, options) in permutations(
                 zip(bitext.langs, (bitext.source, bitext.target), strict=True)
             ):
@@ -142,7 +142,3 @@ def questions_from_paragraphs(
             questions.append(Question("", choices, passage, langs, answer=place, id=str(index)))
         start = end
     return questions
-
-
-def _rows(skip_invalid: bool) -> InvalidRows:
-    return InvalidRows(skip=skip_invalid)

@@ -13,7 +13,7 @@ import numpy as np
 from xsearch.errors import EvaluationError, MissingExtraError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from types import ModuleType
 
     from numpy.typing import NDArray
@@ -91,34 +91,35 @@ def spearman_interval(
     """95 % bootstrap interval (percentiles) of the rank correlation; None for under 10 pairs."""
     if len(gold) < 10:
         return None
-    stats = required("scipy.stats")
-    result = stats.bootstrap(
-        (similarity, gold),
-        row_spearman,
-        paired=True,
-        vectorized=True,
-        n_resamples=resamples,
-        batch=100,
-        method="percentile",
-        rng=np.random.default_rng(seed),
-    )
-    return Interval(float(result.confidence_interval.low), float(result.confidence_interval.high))
+    return bootstrap((similarity, gold), row_spearman, seed=seed, resamples=resamples)[0]
 
 
 def mean_interval(values: NDArray[Any], *, seed: int, resamples: int) -> Interval | None:
     """95 % bootstrap interval (percentiles) of the mean; None for under 10 values."""
     if len(values) < 10:
         return None
+    return bootstrap((values,), np.mean, seed=seed, resamples=resamples)[0]
+
+
+def bootstrap(
+    samples: Sequence[NDArray[Any]], statistic: Callable[..., NDArray[Any]], *, seed: int, resamples: int
+) -> tuple[Interval, NDArray[np.float64]]:
+    """95 % interval (percentiles) of a statistic of samples whose items belong together, and its resampled values.
+
+    `statistic` takes the samples and an `axis`.
+    """
     result = required("scipy.stats").bootstrap(
-        (values,),
-        np.mean,
+        samples,
+        statistic,
+        paired=len(samples) > 1,
         vectorized=True,
         n_resamples=resamples,
         batch=100,
         method="percentile",
         rng=np.random.default_rng(seed),
     )
-    return Interval(float(result.confidence_interval.low), float(result.confidence_interval.high))
+    low, high = result.confidence_interval
+    return Interval(float(low), float(high)), result.bootstrap_distribution
 
 
 def row_spearman(left: NDArray[Any], right: NDArray[Any], axis: int = -1) -> NDArray[np.float64]:

@@ -14,7 +14,7 @@ from xsearch.errors import CollectionError
 from xsearch.index.gpu import MOST_ON_GPU, Device, is_on_gpu, to_gpu
 from xsearch.index.library import faiss
 from xsearch.index.selection import Selection
-from xsearch.index.signed_bytes import asked, takes_bytes
+from xsearch.index.signed_bytes import queries_as_bytes, takes_bytes
 
 _MOST_EFFORT = 20
 
@@ -54,7 +54,7 @@ class ApproximateIndex:
         excludes few; every place of a query that gets too few so is -1, and the caller looks at the vectors themselves.
         """
         n = min(n, self._index.ntotal, MOST_ON_GPU if self._on_gpu else n)
-        queries = asked(queries) if self._takes_bytes else queries
+        queries = queries_as_bytes(queries) if self._takes_bytes else queries
         if allowed is None:
             return self._nearest(queries, n)
         if not self._on_gpu:  # FAISS would ignore the filter of a flat index there

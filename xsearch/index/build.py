@@ -16,7 +16,7 @@ from xsearch.index.choice import PER_CENTROID, TRAINING_ROWS, construction_bread
 from xsearch.index.gpu import Device, resolve_device, to_cpu, to_gpu
 from xsearch.index.kinds import inner_kind
 from xsearch.index.library import faiss
-from xsearch.index.signed_bytes import scale_of, stored, takes_bytes
+from xsearch.index.signed_bytes import scale_of, takes_bytes, vectors_as_bytes
 from xsearch.index.tuning import Neighbours, Tuning, tune
 from xsearch.index.vector_run import VectorRun
 
@@ -209,7 +209,7 @@ def _reason(error: RuntimeError) -> str:
 
 
 def _prepared(vectors: NDArray[np.float32], scale: float | None) -> NDArray[np.float32]:
-    return vectors if scale is None else stored(vectors, scale)
+    return vectors if scale is None else vectors_as_bytes(vectors, scale)
 
 
 def _sample(index: Any, vectors: VectorRun, positions: NDArray[np.int64]) -> NDArray[np.float32]:

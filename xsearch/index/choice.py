@@ -23,11 +23,10 @@ KEY_BYTES = 8
 
 @dataclass(frozen=True)
 class IndexChoice:
-    """A FAISS factory string, or None for exact search; bytes of memory a vector that searching touches; the reason."""
+    """A FAISS factory string, or None for exact search, and the bytes of memory that searching touches for a vector."""
 
     factory: str | None
     bytes_per_vector: float
-    reason: str
 
 
 def choose_index(rows: int, dimension: int, memory: int, recall: float, *, gpu: bool = False) -> IndexChoice:
@@ -36,7 +35,7 @@ def choose_index(rows: int, dimension: int, memory: int, recall: float, *, gpu: 
     With `gpu` only kinds that FAISS runs on a GPU are considered (no graphs, no fast-scan).
     """
     if rows <= EXACT_ROWS:
-        return IndexChoice(None, 2 * dimension, f"{rows} vectors are few enough to look at every one")
+        return IndexChoice(None, 2 * dimension)
     for choice in _candidates(rows, dimension, recall, gpu):
         if choice.bytes_per_vector * rows <= memory:
             return choice
@@ -83,22 +82,12 @@ def _candidates(rows: int, dimension: int, recall: float, gpu: bool) -> list[Ind
     coarse = f"IVF{lists}_HNSW32" if lists >= 4096 and not gpu else f"IVF{lists}"
     links = 16 if recall < 0.9 else 32 if recall <= 0.98 else 48
     ivf = KEY_BYTES * 2
-    found = [
-        IndexChoice(
-            f"{coarse},SQ8",
-            dimension + ivf,
-            f"{lists} lists of 8-bit vectors: the fastest kind that fits the memory",
-        )
-    ]
+    found = [IndexChoice(f"{coarse},SQ8", dimension + ivf)]
     if not gpu:
         graph = dimension + 8 * links * 1.05 + KEY_BYTES
-        reason = f"a graph of {links} links: the fastest kind"
-        found.insert(0, IndexChoice(f"HNSW{links},SQ8_direct_signed", graph, reason))
+        found.insert(0, IndexChoice(f"HNSW{links},SQ8_direct_signed", graph))
     for components in (4, 8):
         parts = subquantizers(dimension, components)
         code = f"PQ{parts}x4fs" if not gpu else f"PQ{subquantizers(dimension, 2 * components)}"
-        size = parts / 2 + ivf
-        found.append(
-            IndexChoice(f"{coarse},{code}", size, f"{lists} lists of product codes: the smallest kind")
-        )
+        found.append(IndexChoice(f"{coarse},{code}", parts / 2 + ivf))
     return found

@@ -34,13 +34,13 @@ def scale_of(sample: NDArray[np.float32]) -> float:
     return _MOST / max(float(np.percentile(np.abs(some), _WITHIN)), _SMALLEST)
 
 
-def stored(vectors: NDArray[np.float32], scale: float) -> NDArray[np.float32]:
+def vectors_as_bytes(vectors: NDArray[np.float32], scale: float) -> NDArray[np.float32]:
     """The (n, d) vectors as an index of signed bytes stores them."""
     whole: NDArray[np.float32] = np.rint(vectors * np.float32(scale))
     return np.clip(whole, -_MOST, _MOST, out=whole)
 
 
-def asked(queries: NDArray[np.float32]) -> NDArray[np.float32]:
+def queries_as_bytes(queries: NDArray[np.float32]) -> NDArray[np.float32]:
     """The (m, d) queries as an index of signed bytes takes them."""
     largest = np.maximum(np.abs(queries).max(axis=1, keepdims=True), _SMALLEST)
     whole: NDArray[np.float32] = queries * (_MOST / largest)

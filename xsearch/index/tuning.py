@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from xsearch.index.approximate import set_parameters
 from xsearch.index.kinds import inner_kind
-from xsearch.index.signed_bytes import asked, takes_bytes
+from xsearch.index.signed_bytes import queries_as_bytes, takes_bytes
 
 Step = TypeVar("Step")
 
@@ -75,7 +75,7 @@ class Neighbours:
 
 def tune(index: Any, neighbours: Neighbours, wanted: float) -> Tuning:
     """Set the parameters of a FAISS index so that it reaches `wanted` recall@10 as cheaply as it can, or its best."""
-    queries = asked(neighbours.probes) if takes_bytes(index) else neighbours.probes
+    queries = queries_as_bytes(neighbours.probes) if takes_bytes(index) else neighbours.probes
 
     def measured(parameters: Mapping[str, int], depth: float) -> float:
         set_parameters(index, parameters)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -53,3 +55,13 @@ class OptionScores:
         chosen = max(range(len(scores)), key=lambda index: scores[index])
         runner_up = max(score for index, score in enumerate(scores) if index != chosen)
         return cls(scores, chosen, scores[chosen] - runner_up, space)
+
+    def to_json(self, options: Sequence[str]) -> dict[str, Any]:
+        """What is printed and served of them; `options` are the texts that were scored."""
+        return {
+            "chosen": self.chosen,
+            "option": options[self.chosen],
+            "scores": [round(score, 6) for score in self.scores],
+            "margin": round(self.margin, 6),
+            "space": self.space,
+        }

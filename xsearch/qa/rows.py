@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from xsearch.errors import EvaluationError
+from xsearch.surrogates import has_surrogates
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,7 +71,7 @@ class Row:
             raise self.error(f"{column} is {_kind(value)}, expected text; fix the row or use --skip-invalid")
         if not value.strip():
             raise self.error(f"{column} is empty, expected text; fix the row or use --skip-invalid")
-        if any("\ud800" <= character <= "\udfff" for character in value):
+        if has_surrogates(value):
             raise self.error(
                 f"{column} has half of a surrogate pair, expected valid Unicode; save it as UTF-8"
             )

@@ -6,14 +6,15 @@ import re
 import unicodedata
 from typing import TYPE_CHECKING
 
+from xsearch.sentence_marks import MARKS, WIDE_MARKS
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 WINDOW_WIDTH = 400
 """About 80 English words. Wide (East Asian) characters count three, as they carry about that much text."""
 
-# An end of sentence: a Latin, Ethiopic, Devanagari or Arabic mark before a space, an East Asian one anywhere.
-_SENTENCE_END = re.compile(r"(?<=[.!?…።।؟۔])\s+|(?<=[。！？])|\n+")
+_SENTENCE_END = re.compile(rf"(?<={MARKS})\s+|(?<={WIDE_MARKS})|\n+")
 
 
 def windows(passage: str, width: int = WINDOW_WIDTH) -> list[str]:

@@ -7,15 +7,15 @@ from collections.abc import Sequence
 from xsearch.collection import Hit
 from xsearch.collection.encoding import EncoderFor, installed_encoder
 from xsearch.errors import LanguageError
+from xsearch.sentence_marks import MARKS, WIDE_MARKS
 
 MOST_SENTENCES = 40
 """Of a longer text only so many sentences are looked at, from its start on."""
 
 _LONGEST = 600
 
-# An end of sentence, as in xsearch.qa.windows: Latin, Ethiopic, Devanagari and Arabic marks before a space (an
-# initial or a number before the mark is none), East Asian marks anywhere, and line breaks.
-_END = re.compile(r"(?<=[.!?…।؟۔])(?<!\b\w\.)\s+|(?<=[.!?…।؟۔][\"'”’»)\]])\s+|(?<=[。！？])|\n+")
+# An end of sentence (an initial or a number before the mark is none; the mark may stand in quotes), or a line break.
+_END = re.compile(rf"(?<={MARKS})(?<!\b\w\.)\s+|(?<={MARKS}[\"'”’»)\]])\s+|(?<={WIDE_MARKS})|\n+")
 
 
 def sentences(text: str) -> list[tuple[int, int]]:

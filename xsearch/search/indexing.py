@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal
 
 from xsearch.collection import Collection, IndexSettings, ModuleRecord, Writer
 from xsearch.collection.encoding import check_module, record_of
@@ -21,6 +21,8 @@ from xsearch.search.engine import Engine, LocalEngine, StreamingEncoder, Vectors
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from xsearch.corpus import Corpus, DocumentBatch
+
 _logger = logging.getLogger(__name__)
 
 Mode = Literal["create", "append", "upsert"]
@@ -30,51 +32,15 @@ EncoderFor = Callable[[str], StreamingEncoder]
 _BATCH = 1024
 
 
-class Batch(Protocol):
-    """Documents read together; `xsearch.corpus.DocumentBatch` is one."""
-
-    @property
-    def ids(self) -> list[str]:
-        """An id for each document."""
-
-    @property
-    def texts(self) -> list[str]:
-        """The texts."""
-
-    @property
-    def langs(self) -> list[str] | None:
-        """The language of each, if the corpus says it."""
-
-    @property
-    def metadata(self) -> "pa.Table":
-        """A row for each document."""
-
-
-class DocumentSource(Protocol):
-    """What indexing needs of a corpus; `xsearch.corpus.Corpus` has it."""
-
-    @property
-    def fingerprint(self) -> str:
-        """Changes when the corpus or the way of reading it does."""
-
-    @property
-    def row_count(self) -> int | None:
-        """Documents in all, if known."""
-
-    def batches(self, size: int = _BATCH) -> Iterator[Batch]:
-        """The same batches in the same order each time."""
-
-
 @dataclass(frozen=True)
 class Progress:
     """Where indexing stands: the stage (encoding documents, or building the index over them), documents done in this
-    stage out of `total` (None if unknown), those of them that an earlier run had done, and seconds since the
-    start.
+    stage out of `total`, those of them that an earlier run had done, and seconds since the start.
     """
 
     stage: Literal["encode", "index"]
     done: int
-    total: int | None
+    total: int
     resumed: int
     seconds: float
 
@@ -96,7 +62,7 @@ class IndexingReport:
 
 
 def index_corpus(
-    corpus: DocumentSource,
+    corpus: "Corpus",
     path: str | Path,
     *,
     lang: str | None = None,
@@ -114,13 +80,15 @@ def index_corpus(
     The next batches are encoded while one is stored; what is stored does not depend on the engine.
 
     Args:
-        corpus: the documents; a batch that names no languages is in `lang`. path: the collection's folder;
-        `mode` create makes it, append and upsert open it. lang: the language of the documents, where the
-        corpus has no language column. mode: create; append (an id that is there already is an error); upsert
-        (it is replaced). spaces: auto, both, shared or native; what create indexes. Append and upsert keep
-        what the collection has. settings: the index wanted (create only; others keep the collection's).
-        device: auto, cpu or cuda, for encoding and for building the index. commit_every: documents after
-        which the work done is committed. An interrupted run, started again with the
+        corpus: the documents.
+        path: the collection's folder.
+        lang: the language of the documents, where the corpus has no language column.
+        mode: create makes the collection; append adds to one, and an id that is there already is an error; upsert
+            replaces the document with that id.
+        spaces: auto, both, shared or native; only for create, as are `settings`.
+        settings: the index wanted.
+        device: auto, cpu or cuda, for encoding and for building the index.
+        commit_every: documents after which the work done is committed. An interrupted run, started again with the
             same corpus and mode, goes on from its last commit; another append or upsert takes its place.
         progress: called after every batch and stage.
         encoder_for: gives the encoder of a language; by default that of the installed modules.
@@ -128,11 +96,10 @@ def index_corpus(
             one has encoded is stored as the work of the modules that `encoder_for` gives.
 
     Raises:
-        CollectionError: the collection exists (create), does not exist (append, upsert), is being written by
-        another
-            process, or cannot be written. CorpusError, LanguageError, ModuleError: from reading and encoding.
-            A collection that this run created is removed again if nothing was committed or the corpus is at
-            fault.
+        CollectionError: the collection exists (create), does not exist (append, upsert), is being written by another
+            process, or cannot be written.
+        CorpusError, LanguageError, ModuleError: from reading and encoding. A collection that this run created is
+            removed again if nothing was committed or the corpus is at fault.
     """
     path = Path(path).absolute()
     encoder_for = encoder_for or _installed(device)
@@ -170,7 +137,7 @@ class _Run:
 
     def __init__(
         self,
-        corpus: DocumentSource,
+        corpus: "Corpus",
         lang: str | None,
         mode: Mode,
         encoder_for: EncoderFor,
@@ -198,8 +165,7 @@ class _Run:
                 return False
             if collection.manifest.commit:
                 raise CollectionError(
-                    f"a collection {path.name!r} exists already ({len(collection)} documents); choose "
-                    "another name "
+                    f"a collection {path.name!r} exists already ({len(collection)} documents); choose another name "
                     "(-c), add to it with --mode append or upsert, or drop it first"
                 )
             collection.drop()
@@ -221,7 +187,7 @@ class _Run:
         )
 
     def execute(self, path: Path, engine: Engine, device: str, commit_every: int) -> IndexingReport:
-        replaced = documents = 0
+        replaced = 0
         with Collection.open(path, device=None).writer() as writer:
             # before hours of encoding, not after: what the collection keeps may need an extra that is not here
             check_settings(writer.manifest.settings, writer.manifest.dimension)
@@ -230,9 +196,7 @@ class _Run:
             if self._mode == "append" and not done:
                 self._refuse_taken(writer)
             batches = self._corpus.batches(_BATCH)
-            for batch in islice(batches, done):
-                documents += len(batch.ids)
-            self._resumed = documents
+            self._resumed = documents = sum(len(read.ids) for read in islice(batches, done))
             unread = self._labelled(batches, writer.manifest.dimension, dict(writer.manifest.modules))
             for batch, vectors in encode_ahead(engine, unread, writer.manifest.spaces):
                 replaced += self._take_in(writer, batch, vectors)
@@ -270,7 +234,7 @@ class _Run:
         return store(batch.ids, batch.texts, lang=batch.langs, vectors=vectors, metadata=batch.metadata)
 
     def _labelled(
-        self, batches: Iterable[Batch], dimension: int, modules: dict[str, ModuleRecord]
+        self, batches: "Iterable[DocumentBatch]", dimension: int, modules: dict[str, ModuleRecord]
     ) -> Iterator[_Documents]:
         """Raises CollectionError before a language is encoded whose vectors cannot stand beside the others'."""
         for batch in batches:
@@ -287,7 +251,7 @@ class _Run:
                 modules[language] = module
             yield _Documents(batch.ids, batch.texts, langs, batch.metadata)
 
-    def _languages(self, batch: Batch) -> list[str]:
+    def _languages(self, batch: "DocumentBatch") -> list[str]:
         if batch.langs is not None:
             return batch.langs
         if self._lang is None:
@@ -319,8 +283,7 @@ class _Run:
             return source
         if source.mode == "create":
             raise CollectionError(
-                f"indexing another corpus into {writer.folder.name!r} was interrupted; run that command "
-                "again to "
+                f"indexing another corpus into {writer.folder.name!r} was interrupted; run that command again to "
                 "finish it, or drop the collection"
             )
         _logger.warning(
@@ -332,5 +295,5 @@ class _Run:
 
     def _report(self, stage: Literal["encode", "index"], done: int) -> None:
         if self._progress is not None:
-            total = self._corpus.row_count
-            self._progress(Progress(stage, done, total, self._resumed, time.monotonic() - self._started))
+            seconds = time.monotonic() - self._started
+            self._progress(Progress(stage, done, self._corpus.row_count, self._resumed, seconds))

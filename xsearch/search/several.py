@@ -40,8 +40,6 @@ def search(
     Raises QueryError for a space that some collection does not index, a bad k or filter, or no collection;
     LanguageError for a language without a module; CollectionError if a module has changed since indexing.
     """
-    if not collections:
-        raise QueryError("there is no collection to search; index a corpus first, or name one with -c")
     space = common_space(collections, space, lang)
     started = time.perf_counter()
     encoder = encoder_for(lang)
@@ -89,7 +87,9 @@ def _by_words(
 
 
 def common_space(collections: Sequence[Collection], asked: str, lang: str) -> str:
-    """The one space in which all the collections are searched."""
+    """The one space in which all the collections are searched. Raises QueryError if there is no collection."""
+    if not collections:
+        raise QueryError("there is no collection to search; index a corpus first, or name one with -c")
     spaces = {choose_space(collection.manifest, asked, lang).space for collection in collections}
     if len(spaces) == 1:
         return spaces.pop()

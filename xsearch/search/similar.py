@@ -8,7 +8,6 @@ from xsearch.collection import Collection
 from xsearch.collection.encoding import check_module
 from xsearch.collection.lookup import StoredDocument
 from xsearch.collection.spaces import AUTO
-from xsearch.errors import QueryError
 from xsearch.search.result import SearchResult, Timings
 from xsearch.search.several import common_space, merge_hits
 
@@ -22,8 +21,6 @@ def more_like(
     the document's collection stores, or for a bad k or filter; CollectionError if a collection holds vectors that its
     vector cannot be compared with.
     """
-    if not collections:
-        raise QueryError("there is no collection to search; index a corpus first, or name one with -c")
     space = common_space(collections, AUTO, document.lang)
     if space not in document.vectors:
         space = common_space(collections, next(iter(document.vectors)), document.lang)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -206,10 +206,7 @@ class Answering:
         if pending.error is not None:
             return pending.error
         results = [result for result in pending.results if result is not None]
-        spent = [result.timings for result in results]
-        mean = [
-            sum(one) / len(spent) for one in zip(*((t.encode, t.search, t.fetch) for t in spent), strict=True)
-        ]
+        mean = np.mean([astuple(result.timings) for result in results], axis=0).tolist()
         notices = (without_paths(notice, self._library.store) for notice in pending.notices)
         return Found(
             tuple(json_line(answer_of(result)) for result in results),

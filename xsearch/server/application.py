@@ -7,6 +7,7 @@ import contextlib
 import json
 import logging
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
@@ -23,8 +24,8 @@ from starlette.routing import Route
 
 from xsearch import __version__
 from xsearch.answers import MOST_HITS_A_REQUEST, Terms
-from xsearch.encoder import Encoder, available_modules, encoder_for, loaded_languages
-from xsearch.errors import QueryError, XsearchError
+from xsearch.encoder import Encoder, available_modules, load_ahead, loaded_languages
+from xsearch.errors import QueryError
 from xsearch.index.library import faiss
 from xsearch.json_lines import json_line
 from xsearch.languages import AUTO, resolve
@@ -39,8 +40,6 @@ from xsearch.server.limits import Limits
 from xsearch.server.workers import Workers
 
 _MOST_OPTIONS = 64
-_WARMED = 4
-"""Modules that are loaded before anyone asks."""
 
 _logger = logging.getLogger(__name__)
 
@@ -119,11 +118,7 @@ class _Service:
             "".join(f"{line}\n" for line in found.lines),
             media_type="application/x-ndjson" if several else "application/json",
         )
-        spent = (
-            ("encode", found.timings.encode),
-            ("search", found.timings.search),
-            ("fetch", found.timings.fetch),
-        )
+        spent = asdict(found.timings).items()
         response.headers["Server-Timing"] = ", ".join(f"{name};dur={1000 * took:.3f}" for name, took in spent)
         response.headers["Xsearch-Collections"] = str(found.collections)
         if found.notices:
@@ -160,15 +155,7 @@ class _Service:
             cast(LongPassages, fields.choice("long_passages", ("best-window", "whole"))),
         )
         scores = await self._workers.run(self._answering.score, asked)
-        return _json(
-            {
-                "chosen": scores.chosen,
-                "option": asked.options[scores.chosen],
-                "scores": [round(score, 6) for score in scores.scores],
-                "margin": round(scores.margin, 6),
-                "space": scores.space,
-            }
-        )
+        return _json(scores.to_json(asked.options))
 
     async def _fields(self, request: Request) -> Fields:
         body = await read_body(request, self._limits)
@@ -213,12 +200,7 @@ class _Service:
         shelf = self.library.everything()
         for name, why in shelf.left_out:
             _logger.warning("leaving out %s: %s", name, why)
-        langs = {lang: None for collection in shelf.collections for lang in collection.languages}
-        for lang in [*langs][:_WARMED]:
-            try:
-                encoder_for(lang, device=self._device).encode(["."])
-            except XsearchError as error:
-                _logger.warning("the %s module could not be loaded ahead: %s", lang, error)
+        load_ahead((lang for collection in shelf.collections for lang in collection.languages), self._device)
 
 
 def _vectors(space: str, encoder: Encoder, texts: Sequence[str], vectors: NDArray[np.float32]) -> bytes:

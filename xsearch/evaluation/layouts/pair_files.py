@@ -135,11 +135,7 @@ def headerless_file(path: Path) -> PairFile:
         try:
             with open_text(path) as handle:
                 for number, cells in enumerate(csv.reader(handle), start=1):
-                    yield Row(
-                        path.name,
-                        number,
-                        dict(zip(("column 1", "column 2", "column 3"), cells, strict=False)),
-                    )
+                    yield _row(path, number, cells)
         except (OSError, UnicodeDecodeError, csv.Error) as error:
             raise EvaluationError(f"{path} cannot be read: {error}") from error
 
@@ -151,8 +147,7 @@ def tabbed_file(path: Path) -> PairFile:
 
     def rows() -> Iterable[Row]:
         for number, line in enumerate(read_lines(path), start=1):
-            cells = line.split("\t")
-            yield Row(path.name, number, dict(zip(("column 1", "column 2", "column 3"), cells, strict=False)))
+            yield _row(path, number, line.split("\t"))
 
     return PairFile((path,), lambda invalid: _collect(rows(), _three_columns, invalid))
 
@@ -177,13 +172,14 @@ def input_and_gold_files(path: Path, gold_name: str) -> PairFile:
             )
         for number, (line, score) in enumerate(zip(lines, scores, strict=True), start=1):
             if score.strip():  # unscored pairs are blank in the gold file
-                cells = [*line.split("\t")[:2], score]
-                yield Row(
-                    path.name, number, dict(zip(("column 1", "column 2", "column 3"), cells, strict=False))
-                )
+                yield _row(path, number, [*line.split("\t")[:2], score])
 
     paths = (path, gold) if gold else (path,)
     return PairFile(paths, lambda invalid: _collect(rows(), _three_columns, invalid))
+
+
+def _row(path: Path, number: int, cells: list[str]) -> Row:
+    return Row(path.name, number, dict(zip(("column 1", "column 2", "column 3"), cells, strict=False)))
 
 
 def _three_columns(row: Row) -> ScoredPair:
