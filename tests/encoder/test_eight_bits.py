@@ -89,6 +89,17 @@ def test_a_calibration_of_other_shapes_is_refused(module: Module) -> None:
         Encoder(module.path).encode(["cat"])
 
 
+def test_a_calibration_of_a_type_that_numpy_lacks_is_refused(module: Module) -> None:
+    path = module.path / CALIBRATION_FILE
+    stored = path.read_bytes()
+    end = 8 + int.from_bytes(stored[:8], "little")
+    header = stored[8:end].replace(b'"F16"', b'"BF16"')
+    path.write_bytes(len(header).to_bytes(8, "little") + header + stored[end:])
+
+    with pytest.raises(ModuleError, match=r"BF16 \(3, 64\), expected float16"):
+        Encoder(module.path).encode(["cat"])
+
+
 def test_too_much_loss_is_said_and_float32_is_used(module: Module, caplog: pytest.LogCaptureFixture) -> None:
     path = module.path / CALIBRATION_FILE
     tensors = {name: value * np.float16(1e-3) for name, value in load_file(path).items()}
