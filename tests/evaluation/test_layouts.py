@@ -245,7 +245,23 @@ def test_a_beir_folder_with_broken_rows_names_them(tmp_path, beir):
         load(candidate)
     put(beir / "qrels" / "test.tsv", "q1\td1\t1\n")
     put(beir / "corpus.jsonl", '{"text": "no id"}\n')
-    with pytest.raises(EvaluationError, match=r"corpus\.jsonl, row 1: _id is missing"):
+    with pytest.raises(EvaluationError, match=r"corpus\.jsonl, row 1: no column _id"):
+        load(candidate)
+
+
+@pytest.mark.parametrize("name", ["d\0", "\ud800", ""])
+def test_an_id_that_no_judgement_can_name_is_refused(tmp_path, beir, name):
+    put(beir / "corpus.jsonl", json.dumps({"_id": name, "text": "Kissa nukkuu."}) + "\n")
+    (candidate,) = find_retrieval(tmp_path, RetrievalLanguages())
+    with pytest.raises(EvaluationError, match=r"corpus\.jsonl, row 1: _id (has|is)"):
+        load(candidate)
+
+
+@pytest.mark.parametrize("grade", ["1e7", str(2**32), "1e300"])
+def test_a_grade_that_trec_eval_cannot_hold_is_refused(tmp_path, beir, grade):
+    put(beir / "qrels" / "test.tsv", f"q1\td1\t{grade}\n")
+    (candidate,) = find_retrieval(tmp_path, RetrievalLanguages())
+    with pytest.raises(EvaluationError, match=r"row 1: score is .*at most 1,000,000"):
         load(candidate)
 
 

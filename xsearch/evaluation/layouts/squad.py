@@ -25,7 +25,7 @@ def read_squad(path: Path, invalid: InvalidRows) -> tuple[Texts, Texts, Relevant
         try:
             text = paragraph.text("context")
             for question in _objects(paragraph, "qas"):
-                identifier = question.text("id")
+                identifier = question.identifier("id")
                 queries[identifier] = question.text("question")
                 relevant[identifier] = {document_id: 1}
             documents[document_id] = text
