@@ -265,6 +265,20 @@ def test_a_grade_that_trec_eval_cannot_hold_is_refused(tmp_path, beir, grade):
         load(candidate)
 
 
+def test_a_question_that_is_left_out_takes_no_other_of_its_paragraph_along(tmp_path):
+    asked = [{"id": "1", "question": "Who sleeps?"}, {"id": "2"}, {"id": "3", "question": "Where?"}]
+    paragraph = {"context": "A cat sleeps at home.", "qas": asked}
+    put(tmp_path / "xquad.en.json", json.dumps({"data": [{"paragraphs": [paragraph]}]}))
+    (candidate,) = find_retrieval(tmp_path, RetrievalLanguages())
+
+    data = candidate.load(InvalidRows(skip=True))
+
+    assert data.queries == {"en": {"1": "Who sleeps?", "3": "Where?"}}
+    assert data.relevant.keys() == {"1", "3"}
+    assert data.documents == {"en": {"0.0": "A cat sleeps at home."}}
+    assert data.provenance.skipped == 1
+
+
 def test_xquad_joins_its_languages(tmp_path):
     def squad(context, question):
         return json.dumps(
