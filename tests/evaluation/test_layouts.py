@@ -114,6 +114,13 @@ def test_kardes_sts_is_also_paired_with_english(tmp_path, write_table, published
     assert (crossed.left, crossed.right) == (("A.",), ("Y.",))
 
 
+@pytest.mark.parametrize(("name", "lang", "subset"), [("esp", "es", "es"), ("arq", "ar", "arq")])
+def test_semrel_is_found_by_its_own_names_of_languages(tmp_path, name, lang, subset):
+    put(tmp_path / f"{name}_dev_with_labels.csv", 'PairID,Text,Score\n1,"first\nsecond",0.5\n')
+    (candidate,) = find_relatedness(tmp_path)
+    assert (candidate.langs, candidate.subset) == ((lang, lang), subset)
+
+
 def test_semrel_is_read_in_both_forms_and_keeps_dialects_apart(tmp_path, write_table):
     put(tmp_path / "ary_test_with_labels.csv", 'PairID,Text,Score\nARY-1,"first\nsecond",0.5\n')
     put(tmp_path / "afr_dev.csv", 'PairID,Text,Score\nAFR-1,"only one",0.5\n')
