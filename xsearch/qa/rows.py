@@ -103,7 +103,9 @@ class Row:
             return str(value)
         name = self.check_text(value, column)
         if "\0" in name:
-            raise self.error(f"{column} has the character NUL, expected a name; fix the row or use --skip-invalid")
+            raise self.error(
+                f"{column} has the character NUL, expected a name; fix the row or use --skip-invalid"
+            )
         return name
 
     def texts(self, column: str) -> list[Any]:

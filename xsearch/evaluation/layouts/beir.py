@@ -57,7 +57,9 @@ def read_qrels(path: Path, invalid: InvalidRows) -> dict[str, dict[str, int]]:
                 try:
                     grade = row.integer("score")
                     if grade > HIGHEST_GRADE:
-                        raise row.error(f"score is {grade:.3g}, expected a grade of at most {HIGHEST_GRADE:,}")
+                        raise row.error(
+                            f"score is {grade:.3g}, expected a grade of at most {HIGHEST_GRADE:,}"
+                        )
                     if grade > 0:
                         judged = relevant.setdefault(row.identifier("query-id"), {})
                         judged[row.identifier("corpus-id")] = grade
