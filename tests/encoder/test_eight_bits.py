@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import resource
 import shutil
 from pathlib import Path
 
@@ -115,6 +116,19 @@ def test_too_much_loss_is_said_and_float32_is_used(module: Module, caplog: pytes
 def test_calibrating_without_texts_is_refused(module: Module) -> None:
     with pytest.raises(ModuleError, match="texts"):
         calibrate_module(module.path, [])
+
+
+def test_a_calibration_for_which_there_is_no_room_leaves_nothing(module: Module) -> None:
+    before = {file.name: file.read_bytes() for file in module.path.iterdir()}
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+    try:
+        with pytest.raises(ModuleError, match="cannot be written"):
+            calibrate_module(module.path, ["the cat"])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    assert {file.name: file.read_bytes() for file in module.path.iterdir()} == before
 
 
 def test_the_rounded_form_is_made_once(module: Module, monkeypatch: pytest.MonkeyPatch) -> None:

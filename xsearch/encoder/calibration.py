@@ -8,7 +8,7 @@ for other weights is not used.
 
 from __future__ import annotations
 
-import tempfile
+import uuid
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -50,13 +50,14 @@ def calibrate_module(path: str | Path, texts: Sequence[str]) -> None:
         for (layer, site), seen in observe(module, space, texts).items():
             tensors[f"{space}.{layer}.{site}"] = np.stack([seen.low, seen.high, seen.mean]).astype(np.float16)
     data = save(tensors, metadata={_MADE_FOR: module.content_hash})
+    draft = module.path / f".calibration.{uuid.uuid4().hex}"
     try:
-        with tempfile.NamedTemporaryFile(dir=module.path, prefix=".calibration.", delete=False) as file:
-            file.write(data)
-        Path(file.name).chmod(0o644)
-        Path(file.name).replace(module.path / CALIBRATION_FILE)
+        draft.write_bytes(data)
+        draft.replace(module.path / CALIBRATION_FILE)
     except OSError as error:
         raise ModuleError(f"{module.path} cannot be written: {error.strerror or error}") from error
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def observe(module: Module, space: str, texts: Sequence[str]) -> Ranges:
