@@ -245,6 +245,12 @@ def test_a_beir_folder_without_a_language_asks_for_one(tmp_path, beir):
     assert candidate.directions == (("sv", "fi"),)
 
 
+def test_a_beir_folder_that_says_its_language_takes_no_other(tmp_path, beir):
+    for given in (RetrievalLanguages("en", "en"), RetrievalLanguages(query="en")):
+        (candidate,) = find_retrieval(tmp_path, given)
+        assert candidate.langs == ("fi",)
+
+
 def test_a_beir_folder_with_broken_rows_names_them(tmp_path, beir):
     put(beir / "qrels" / "test.tsv", "q1\td1\tyes\n")
     (candidate,) = find_retrieval(tmp_path, RetrievalLanguages())
