@@ -140,6 +140,11 @@ def test_the_report_sets_published_scores_beside_ours(results, anchors):
     assert "xsearch eval sts --data data" in text
 
 
+def test_a_notice_is_one_line_of_the_report(results):
+    text = render([replace(results, notices=["left out\n\n# Scores\n| en | 100.0 |"])])
+    assert "\n- left out # Scores | en | 100.0 |\n" in text
+
+
 def test_the_report_has_a_column_for_each_run(results):
     other = replace(results, encoder="other", scores=results.scores[:1])
     text = render([results, other])

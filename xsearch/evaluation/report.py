@@ -57,7 +57,7 @@ def _provenance(runs: Sequence[Results]) -> Iterator[str]:
     yield markdown_table(("encoder", "content hashes", "date", "command"), rows)
     notices = dict.fromkeys(notice for run in runs for notice in run.notices)
     if notices:
-        yield "\n".join(f"- {notice}" for notice in notices)
+        yield "\n".join(f"- {' '.join(str(notice).split())}" for notice in notices)
 
 
 def _scores(runs: Sequence[Results], anchors: Anchors | None, models: Sequence[str]) -> str:
