@@ -4,6 +4,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.cli.conftest import ROWS, refusal
+from tests.modules import tiny_module
 from xsearch.encoder import Encoder
 
 
@@ -48,6 +49,22 @@ def test_documents_of_several_languages_use_their_own_modules(run, write, tmp_pa
     assert table["lang"].to_pylist() == ["fi", "en", "fi"]
     np.testing.assert_allclose(found[1], Encoder("en").encode(["the cat"])[0], atol=1e-6)
     np.testing.assert_allclose(found[2], Encoder("fi").encode(["koira"])[0], atol=1e-6)
+
+
+@pytest.mark.parametrize(("space", "reason"), [("shared", "another base"), ("native", "32 dimensions")])
+def test_vectors_that_do_not_belong_together_are_in_no_one_file(
+    run, write, tmp_path, monkeypatch, space, reason
+):
+    tiny_module(tmp_path / "modules", "fi", hidden_size=64)
+    tiny_module(tmp_path / "modules", "en")
+    monkeypatch.setenv("XSEARCH_MODULES", str(tmp_path / "modules"))
+    rows = [{"text": "kissa", "lang": "fi"}, {"text": "the cat", "lang": "en"}]
+    output = tmp_path / "v.parquet"
+
+    result = run("encode", write("m.jsonl", rows), "--lang-column", "lang", "--space", space, "-o", output)
+
+    assert reason in refusal(result)
+    assert not output.exists()
 
 
 def test_a_failed_run_leaves_the_old_file(run, corpus, tmp_path):

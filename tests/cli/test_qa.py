@@ -3,7 +3,9 @@ import json
 import pytest
 
 from tests.cli.conftest import refusal
-from xsearch.qa import accuracy
+from tests.modules import tiny_module
+from xsearch.errors import EvaluationError
+from xsearch.qa import accuracy, score_options
 
 QUESTIONS = [
     {"passage": "kissa ja koira", "question": "kissa", "options": ["talo", "ja koira"], "answer": 1},
@@ -71,6 +73,21 @@ def test_files_and_languages_that_will_not_do_are_refused(run, write):
     assert "unknown language 'klingonish'" in refusal(run("qa", path, "--lang", "klingonish"))
     assert "no module is installed" in refusal(run("qa", path, "--lang", "vo"))
     assert "no collection 'x'" in refusal(run("qa", path, "--lang", "fi", "-c", "x"))
+
+
+@pytest.mark.parametrize("size", [32, 64])
+def test_sides_in_the_shared_spaces_of_different_bases_are_not_compared(
+    run, write, tmp_path, monkeypatch, size
+):
+    for seed, language in enumerate(("fi", "en")):
+        tiny_module(tmp_path / "modules", language, hidden_size=size if seed else 32, seed=seed)
+    monkeypatch.setenv("XSEARCH_MODULES", str(tmp_path / "modules"))
+    path = write("q.jsonl", QUESTIONS)
+
+    assert "different bases" in refusal(run("qa", path, "--lang", "fi", "--passage-lang", "en"))
+    with pytest.raises(EvaluationError, match="fi and en|en and fi"):
+        score_options("kissa", "mitä", ["talo", "koira"], lang="fi", passage_lang="en")
+    assert run("qa", path, "--lang", "fi").exit_code == 0
 
 
 def test_no_control_character_of_a_file_reaches_the_terminal(run, write):

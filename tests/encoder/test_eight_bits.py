@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import resource
 import shutil
 from pathlib import Path
 
@@ -89,6 +90,17 @@ def test_a_calibration_of_other_shapes_is_refused(module: Module) -> None:
         Encoder(module.path).encode(["cat"])
 
 
+def test_a_calibration_of_a_type_that_numpy_lacks_is_refused(module: Module) -> None:
+    path = module.path / CALIBRATION_FILE
+    stored = path.read_bytes()
+    end = 8 + int.from_bytes(stored[:8], "little")
+    header = stored[8:end].replace(b'"F16"', b'"BF16"')
+    path.write_bytes(len(header).to_bytes(8, "little") + header + stored[end:])
+
+    with pytest.raises(ModuleError, match=r"BF16 \(3, 64\), expected float16"):
+        Encoder(module.path).encode(["cat"])
+
+
 def test_too_much_loss_is_said_and_float32_is_used(module: Module, caplog: pytest.LogCaptureFixture) -> None:
     path = module.path / CALIBRATION_FILE
     tensors = {name: value * np.float16(1e-3) for name, value in load_file(path).items()}
@@ -104,6 +116,19 @@ def test_too_much_loss_is_said_and_float32_is_used(module: Module, caplog: pytes
 def test_calibrating_without_texts_is_refused(module: Module) -> None:
     with pytest.raises(ModuleError, match="texts"):
         calibrate_module(module.path, [])
+
+
+def test_a_calibration_for_which_there_is_no_room_leaves_nothing(module: Module) -> None:
+    before = {file.name: file.read_bytes() for file in module.path.iterdir()}
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+    try:
+        with pytest.raises(ModuleError, match="cannot be written"):
+            calibrate_module(module.path, ["the cat"])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    assert {file.name: file.read_bytes() for file in module.path.iterdir()} == before
 
 
 def test_the_rounded_form_is_made_once(module: Module, monkeypatch: pytest.MonkeyPatch) -> None:

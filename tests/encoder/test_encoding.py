@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -108,3 +109,13 @@ def test_a_space_that_the_module_lacks_is_refused(encoder: Encoder) -> None:
 def test_a_language_without_a_module_is_named_with_those_there_are() -> None:
     with pytest.raises(LanguageError, match=r"installed: .*en"):
         Encoder("tlh")
+
+
+@pytest.mark.parametrize(
+    "setting", [{"precision": "fp32"}, {"precision": None}, {"threads": 0}, {"threads": -1}]
+)
+def test_a_setting_that_there_is_not_is_refused(tmp_path: Path, setting: dict[str, Any]) -> None:
+    path = tiny_module(tmp_path, "xx").path
+
+    with pytest.raises(ValueError, match=f"{next(iter(setting))} is .*expected"):
+        Encoder(path, **setting)

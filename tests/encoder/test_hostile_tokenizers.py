@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import struct
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -32,6 +34,14 @@ def replacing(*contents: str) -> dict[str, Any]:
     return {"type": "Sequence", "normalizers": steps}
 
 
+def charsmap(text: str) -> str:
+    """SentencePiece's table of normalisation that puts `text` in the place of the letter a, in base64."""
+    index = [0] * 0x300  # a double-array trie of one letter
+    index[0], index[0x100 + ord("a")] = 0x100 << 10, ord("a") | 1 << 8 | (0x100 + ord("a") ^ 0x200) << 10
+    trie = struct.pack(f"<{len(index)}I", *index)
+    return base64.b64encode(struct.pack("<I", len(trie)) + trie + text.encode() + b"\0").decode()
+
+
 def with_special_tokens(content: dict[str, Any]) -> None:
     content["post_processor"]["single"] += [{"SpecialToken": {"id": "[SEP]", "type_id": 0}}] * 31
 
@@ -52,6 +62,16 @@ REFUSED: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     "replacements that grow": (
         lambda c: c.update(normalizer=replacing("a" * 100, "a" * 100)),
         "10,000 times",
+    ),
+    "a table of long replacements": (
+        lambda c: c.update(
+            normalizer={"type": "Precompiled", "precompiled_charsmap": charsmap("cat" * 10_000)}
+        ),
+        "30,000 times",
+    ),
+    "a long text before each": (
+        lambda c: c.update(normalizer={"type": "Prepend", "prepend": "cat" * 10_000}),
+        "30,000 times",
     ),
     "special tokens without room for a text": (with_special_tokens, "special tokens leave no room"),
 }
@@ -85,3 +105,13 @@ def test_a_word_that_nobody_writes_is_unknown(tmp_path: Path) -> None:
 
     assert len(few) > 3
     assert len(many) == 3
+
+
+def test_short_replacements_are_used(tmp_path: Path) -> None:
+    table = {"type": "Precompiled", "precompiled_charsmap": charsmap("cat")}
+    first = {"type": "Prepend", "prepend": "dog "}
+    normalizer = {"type": "Sequence", "normalizers": [table, first]}
+    tokeniser = Tokeniser(changed(tmp_path, lambda c: c.update(normalizer=normalizer)))
+    plain = Tokeniser(tiny_module(tmp_path, "yy"))
+
+    assert tokeniser.ids(["a"])[0].tolist() == plain.ids(["dog cat"])[0].tolist()

@@ -45,6 +45,17 @@ def test_a_base_is_found_beside_its_module_wherever_both_are_moved(tmp_path: Pat
     assert (Encoder(tmp_path / "there" / "xx").encode(["cat"]) == before).all()
 
 
+def test_a_base_is_found_beside_its_module_where_both_are_links(tmp_path: Path) -> None:
+    base = tiny_module(tmp_path / "stored", "en", adapter=False, lora=False)
+    module = tiny_module(tmp_path / "stored", "xx", base=base)
+    (tmp_path / "linked").mkdir()
+    for made, name in ((base, "en"), (module, "xx")):
+        version = made.path.rename(made.path.with_name(f"{name}-1"))
+        (tmp_path / "linked" / name).symlink_to(version)
+
+    assert len(Encoder(tmp_path / "linked" / "xx").encode(["cat"])) == 1
+
+
 def test_a_module_whose_base_has_other_sizes_is_refused(tmp_path: Path) -> None:
     base = tiny_module(tmp_path, "en", adapter=False, lora=False)
     module = tiny_module(tmp_path, "xx", base=base, layers=1)

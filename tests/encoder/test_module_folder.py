@@ -12,10 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
+from safetensors.numpy import load_file, save_file
 
 from tests.modules import tiny_module
 from xsearch.encoder import Encoder, load_module, write_module
-from xsearch.encoder.tensors import TABLE, body_tensors, plugin_tensors, quantise_rows
+from xsearch.encoder.tensors import TABLE, TABLE_SCALE, body_tensors, plugin_tensors, quantise_rows
+from xsearch.encoder.writing import write_description
 from xsearch.errors import ModuleError, XsearchError
 
 
@@ -90,6 +92,18 @@ def test_a_module_on_another_base_than_it_was_trained_on_is_refused(tmp_path: Pa
     tiny_module(tmp_path, "en", adapter=False, lora=False, seed=7)
 
     with pytest.raises(ModuleError, match="content hash"):
+        Encoder(module.path).encode(["cat"])
+
+
+@pytest.mark.parametrize("scale", [np.nan, np.inf, -1, 1e30])
+def test_a_scale_of_embeddings_that_is_none_never_gives_vectors(tmp_path: Path, scale: float) -> None:
+    module = tiny_module(tmp_path, "xx")
+    tensors = load_file(module.weights_path)
+    tensors[TABLE_SCALE] = np.append(np.float32(scale), tensors[TABLE_SCALE][1:])
+    save_file(tensors, module.weights_path)
+    write_description(module.path, module.config)
+
+    with pytest.raises(ModuleError, match=r"word_embeddings\.scale"):
         Encoder(module.path).encode(["cat"])
 
 

@@ -114,6 +114,13 @@ def test_kardes_sts_is_also_paired_with_english(tmp_path, write_table, published
     assert (crossed.left, crossed.right) == (("A.",), ("Y.",))
 
 
+@pytest.mark.parametrize(("name", "lang", "subset"), [("esp", "es", "es"), ("arq", "ar", "arq")])
+def test_semrel_is_found_by_its_own_names_of_languages(tmp_path, name, lang, subset):
+    put(tmp_path / f"{name}_dev_with_labels.csv", 'PairID,Text,Score\n1,"first\nsecond",0.5\n')
+    (candidate,) = find_relatedness(tmp_path)
+    assert (candidate.langs, candidate.subset) == ((lang, lang), subset)
+
+
 def test_semrel_is_read_in_both_forms_and_keeps_dialects_apart(tmp_path, write_table):
     put(tmp_path / "ary_test_with_labels.csv", 'PairID,Text,Score\nARY-1,"first\nsecond",0.5\n')
     put(tmp_path / "afr_dev.csv", 'PairID,Text,Score\nAFR-1,"only one",0.5\n')
@@ -238,6 +245,12 @@ def test_a_beir_folder_without_a_language_asks_for_one(tmp_path, beir):
     assert candidate.directions == (("sv", "fi"),)
 
 
+def test_a_beir_folder_that_says_its_language_takes_no_other(tmp_path, beir):
+    for given in (RetrievalLanguages("en", "en"), RetrievalLanguages(query="en")):
+        (candidate,) = find_retrieval(tmp_path, given)
+        assert candidate.langs == ("fi",)
+
+
 def test_a_beir_folder_with_broken_rows_names_them(tmp_path, beir):
     put(beir / "qrels" / "test.tsv", "q1\td1\tyes\n")
     (candidate,) = find_retrieval(tmp_path, RetrievalLanguages())
@@ -245,8 +258,38 @@ def test_a_beir_folder_with_broken_rows_names_them(tmp_path, beir):
         load(candidate)
     put(beir / "qrels" / "test.tsv", "q1\td1\t1\n")
     put(beir / "corpus.jsonl", '{"text": "no id"}\n')
-    with pytest.raises(EvaluationError, match=r"corpus\.jsonl, row 1: _id is missing"):
+    with pytest.raises(EvaluationError, match=r"corpus\.jsonl, row 1: no column _id"):
         load(candidate)
+
+
+@pytest.mark.parametrize("name", ["d\0", "\ud800", ""])
+def test_an_id_that_no_judgement_can_name_is_refused(tmp_path, beir, name):
+    put(beir / "corpus.jsonl", json.dumps({"_id": name, "text": "Kissa nukkuu."}) + "\n")
+    (candidate,) = find_retrieval(tmp_path, RetrievalLanguages())
+    with pytest.raises(EvaluationError, match=r"corpus\.jsonl, row 1: _id (has|is)"):
+        load(candidate)
+
+
+@pytest.mark.parametrize("grade", ["1e7", str(2**32), "1e300"])
+def test_a_grade_that_trec_eval_cannot_hold_is_refused(tmp_path, beir, grade):
+    put(beir / "qrels" / "test.tsv", f"q1\td1\t{grade}\n")
+    (candidate,) = find_retrieval(tmp_path, RetrievalLanguages())
+    with pytest.raises(EvaluationError, match=r"row 1: score is .*at most 1,000,000"):
+        load(candidate)
+
+
+def test_a_question_that_is_left_out_takes_no_other_of_its_paragraph_along(tmp_path):
+    asked = [{"id": "1", "question": "Who sleeps?"}, {"id": "2"}, {"id": "3", "question": "Where?"}]
+    paragraph = {"context": "A cat sleeps at home.", "qas": asked}
+    put(tmp_path / "xquad.en.json", json.dumps({"data": [{"paragraphs": [paragraph]}]}))
+    (candidate,) = find_retrieval(tmp_path, RetrievalLanguages())
+
+    data = candidate.load(InvalidRows(skip=True))
+
+    assert data.queries == {"en": {"1": "Who sleeps?", "3": "Where?"}}
+    assert data.relevant.keys() == {"1", "3"}
+    assert data.documents == {"en": {"0.0": "A cat sleeps at home."}}
+    assert data.provenance.skipped == 1
 
 
 def test_xquad_joins_its_languages(tmp_path):

@@ -100,6 +100,30 @@ def test_files_that_are_no_results_are_refused(tmp_path, content):
         read_results(path)
 
 
+def written(results, path, **changes):
+    """The results in a file, the first score of which was changed by hand."""
+    write_results(results, path)
+    content = json.loads(path.read_text())
+    content["scores"][0] |= changes
+    path.write_text(json.dumps(content))
+    return path
+
+
+@pytest.mark.parametrize("changes", [{"count": float("inf")}, {"main": "accuracy"}, {"metrics": {}}])
+def test_scores_that_make_no_sense_are_damage(results, tmp_path, changes):
+    with pytest.raises(EvaluationError, match=r"fi\.json is damaged"):
+        read_results(written(results, tmp_path / "fi.json", **changes))
+
+
+def test_a_file_made_by_hand_is_reported_as_far_as_it_goes(results, tmp_path):
+    metrics = {"spearman": 0.5}
+    lengths = [{"characters": name, "count": 20, "value": 0.5} for name in ("²", "x", "9" * 5000)]
+    for task, subset in (("bitext", "en-fi"), ("retrieval", "en-fi mixed pool")):
+        changes = {"task": task, "subset": subset, "metrics": metrics, "by_length": lengths}
+        text = render([read_results(written(results, tmp_path / "fi.json", **changes))])
+        assert "| – | – | – |" in text
+
+
 def test_the_report_sets_published_scores_beside_ours(results, anchors):
     text = render([results], anchors, ("LaBSE",))
     lines = text.splitlines()
@@ -114,6 +138,11 @@ def test_the_report_sets_published_scores_beside_ours(results, anchors):
     assert "## Language bias in mixed pools" in text
     assert "- a notice" in text
     assert "xsearch eval sts --data data" in text
+
+
+def test_a_notice_is_one_line_of_the_report(results):
+    text = render([replace(results, notices=["left out\n\n# Scores\n| en | 100.0 |"])])
+    assert "\n- left out # Scores | en | 100.0 |\n" in text
 
 
 def test_the_report_has_a_column_for_each_run(results):

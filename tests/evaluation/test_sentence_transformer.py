@@ -109,6 +109,12 @@ def test_a_model_that_cannot_be_loaded_is_refused_in_a_sentence(tmp_path):
     (tmp_path / "config.json").write_text("{}")
     with pytest.raises(EvaluationError, match="cannot load"):
         load_encoder(str(tmp_path), device="cpu")
+    weights = checkpoint(tmp_path, "plain") / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-100])
+    with pytest.raises(EvaluationError, match="cannot load .*plain"):
+        load_encoder(str(weights.parent), device="cpu")
+    with pytest.raises(EvaluationError, match="cannot load a model without a name"):
+        load_encoder("", device="cpu")
 
 
 def test_a_module_folder_takes_the_place_of_the_installed_module(tmp_path):

@@ -115,5 +115,12 @@ def test_score_options_refuses_what_cannot_be_scored():
         xsearch.score_options("passage", "question", "ab", lang="en")
     with pytest.raises(EvaluationError, match="empty"):
         xsearch.score_options("", "question", ["a", "b"], lang="en")
+    for passage, question, options in (
+        (None, "q", ["a", "b"]),
+        ("p", 5, ["a", "b"]),
+        ("p", "q", ["a", None]),
+    ):
+        with pytest.raises(EvaluationError, match="no text"):
+            xsearch.score_options(passage, question, options, lang="en")
     with pytest.raises(LanguageError, match="no module is installed"):
         xsearch.score_options("passage", "question", ["a", "b"], lang="vo")

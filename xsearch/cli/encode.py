@@ -10,13 +10,14 @@ import click
 
 from xsearch.cli.options import DEVICE, ID_COLUMN, LANG_COLUMN, SKIP_INVALID, TEXT_COLUMN
 from xsearch.cli.printable import notice
-from xsearch.errors import CorpusError
+from xsearch.errors import CorpusError, ModuleError
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from xsearch.cli.progress import Bar
     from xsearch.corpus import Corpus
+    from xsearch.encoder import Encoder
 
 
 @click.command()
@@ -82,12 +83,15 @@ def _vectors(corpus: Corpus, lang: str | None, space: str, device: str, bar: Bar
     from xsearch.encoder import encoder_for
 
     done = 0
+    first: Encoder | None = None
     for batch in corpus.batches():
         langs = batch.langs or [lang or ""] * len(batch.ids)
         rows: list[np.ndarray] = [np.empty(0)] * len(langs)
         for language in dict.fromkeys(langs):
             places = [place for place, one in enumerate(langs) if one == language]
             encoder = encoder_for(language, device=device)
+            first = first or encoder
+            _check_together(first, encoder, space)
             vectors = encoder.encode([batch.texts[place] for place in places], space=space)
             for place, vector in zip(places, vectors, strict=True):
                 rows[place] = vector
@@ -97,6 +101,20 @@ def _vectors(corpus: Corpus, lang: str | None, space: str, device: str, bar: Bar
         yield pa.record_batch([pa.array(batch.ids), pa.array(langs), vector_column], schema=schema)
         done += len(batch.ids)
         bar(done)
+
+
+def _check_together(first: Encoder, other: Encoder, space: str) -> None:
+    """Raise ModuleError where vectors of both make no sense in one file: `space` is not one, or they do not fit."""
+    if space == "shared" and first.shared_hash != other.shared_hash:
+        raise ModuleError(
+            f"the {other.language} module maps into the space of another base than the {first.language} module, so "
+            "their vectors cannot be compared: install modules of one base, or encode each language by itself"
+        )
+    if first.dimension != other.dimension:
+        raise ModuleError(
+            f"the {other.language} module has {other.dimension} dimensions, the {first.language} module "
+            f"{first.dimension}, and a file holds vectors of one length: encode each language by itself"
+        )
 
 
 def _schema(dimension: int) -> pa.Schema:

@@ -8,9 +8,10 @@ for other weights is not used.
 
 from __future__ import annotations
 
-import tempfile
+import uuid
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,13 +50,14 @@ def calibrate_module(path: str | Path, texts: Sequence[str]) -> None:
         for (layer, site), seen in observe(module, space, texts).items():
             tensors[f"{space}.{layer}.{site}"] = np.stack([seen.low, seen.high, seen.mean]).astype(np.float16)
     data = save(tensors, metadata={_MADE_FOR: module.content_hash})
+    draft = module.path / f".calibration.{uuid.uuid4().hex}"
     try:
-        with tempfile.NamedTemporaryFile(dir=module.path, prefix=".calibration.", delete=False) as file:
-            file.write(data)
-        Path(file.name).chmod(0o644)
-        Path(file.name).replace(module.path / CALIBRATION_FILE)
+        draft.write_bytes(data)
+        draft.replace(module.path / CALIBRATION_FILE)
     except OSError as error:
         raise ModuleError(f"{module.path} cannot be written: {error.strerror or error}") from error
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def observe(module: Module, space: str, texts: Sequence[str]) -> Ranges:
@@ -94,19 +96,24 @@ def read_calibration(module: Module, space: str) -> Ranges | None:
                 return None
             for layer in range(module.config.architecture.layers):
                 for site in SITES:
-                    stored = file.get_tensor(f"{space}.{layer}.{site}")
-                    ranges[layer, site] = _checked(stored, _channels(module.config, space, site), path)
+                    name, channels = f"{space}.{layer}.{site}", _channels(module.config, space, site)
+                    _check_form(file.get_slice(name), channels, path)
+                    ranges[layer, site] = _checked(file.get_tensor(name), path)
     except (SafetensorError, OSError) as error:
         raise ModuleError(f"{path}: not a valid calibration ({error}); calibrate the module again") from error
     return ranges
 
 
-def _checked(stored: NDArray[np.generic], channels: int, path: Path) -> Observed:
-    if stored.dtype != np.float16 or stored.shape != (3, channels):
+def _check_form(stored: Any, channels: int, path: Path) -> None:
+    """Before it is read: numpy lacks some of the types that a tensor can be of."""
+    dtype, shape = stored.get_dtype(), tuple(stored.get_shape())
+    if (dtype, shape) != ("F16", (3, channels)):
         raise ModuleError(
-            f"{path}: a tensor is {stored.dtype} {stored.shape}, expected float16 (3, {channels}); "
-            "calibrate the module again"
+            f"{path}: a tensor is {dtype} {shape}, expected float16 (3, {channels}); calibrate the module again"
         )
+
+
+def _checked(stored: NDArray[np.generic], path: Path) -> Observed:
     low, high, mean = stored.astype(np.float32)
     if not (np.isfinite(stored).all() and (low <= high).all()):
         raise ModuleError(f"{path}: the ranges are not finite or upside down; calibrate the module again")

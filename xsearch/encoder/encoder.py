@@ -62,6 +62,7 @@ class Encoder:
         LanguageError: there is no module for the language.
         ModuleError: the folder is not a sound module.
         DeviceError: the device is not there.
+        ValueError: `threads` or `precision` is none of those.
     """
 
     def __init__(
@@ -73,6 +74,10 @@ class Encoder:
         precision: Literal["auto", "float32"] = "auto",
     ) -> None:
         check_device(device)
+        if precision not in ("auto", "float32"):
+            raise ValueError(f"precision is {precision!r}, expected 'auto' or 'float32'")
+        if threads is not None and threads < 1:
+            raise ValueError(f"threads is {threads}, expected 1 or more, or None for all cores")
         self._module = find_module(module)
         self._device = device
         self._threads = threads

@@ -60,7 +60,9 @@ def find_base(module: Module) -> Module | None:
     wanted = module.config.base
     if wanted is None:
         return None
-    candidates = [module.path.resolve().parent, *module_folders()]
+    # either may be a link, to a folder of some other name
+    beside = [module.path.absolute().parent, module.path.resolve().parent]
+    candidates = [*beside, *module_folders()]
     seen = []
     for folder in dict.fromkeys(candidates):
         path = folder / wanted.module

@@ -34,6 +34,8 @@ _MAX_CONFIG_BYTES = 1 << 20
 _MAX_TOKENIZER_BYTES = 64 << 20
 _MAX_HEADER_BYTES = 8 << 20
 _HASHED_CHUNK = 1 << 20
+# Embeddings reach as far as the numbers of the other tensors, which are float16: their squares fit into float32.
+_LARGEST_SCALE = np.finfo(np.float16).max / 127
 
 
 @dataclass(frozen=True)
@@ -108,8 +110,18 @@ class Module:
 
     @cached_property
     def table(self) -> EmbeddingTable:
-        """The embedding table, memory-mapped: opening it reads nothing but the file's header."""
-        return EmbeddingTable(codes=self._map(TABLE), scale=self._map(TABLE_SCALE))
+        """The embedding table, memory-mapped: opening it reads nothing but the file's header and the scales.
+
+        Raises:
+            ModuleError: a scale is below 0, not a number, or gives embeddings beyond what float16 holds.
+        """
+        scale = self._map(TABLE_SCALE)
+        if not ((scale >= 0) & (scale <= _LARGEST_SCALE)).all():
+            raise ModuleError(
+                f"{self.weights_path}: tensor {TABLE_SCALE!r} holds nan, inf or numbers that are no scale of "
+                "embeddings; export the module again"
+            )
+        return EmbeddingTable(codes=self._map(TABLE), scale=scale)
 
     def tensors(self, names: Iterable[str]) -> dict[str, NDArray[np.float32]]:
         """The named tensors as float32, in the shapes of the configuration.
@@ -147,7 +159,7 @@ class Module:
                 f"{self.path}: the files have the content hash {found[:12]}, config.json says "
                 f"{self.content_hash[:12]}: they were changed or damaged after export; install the module again"
             )
-        self._header  # noqa: B018 - reading it is the check
+        self.table  # noqa: B018 - reading it and the header is the check
 
 
 def load_module(path: str | Path) -> Module:

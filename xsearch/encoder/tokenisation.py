@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import logging
 import math
@@ -187,8 +188,19 @@ def _bound(tokenizer: Any, where: Path) -> None:
 
 
 def _growth(settings: dict[str, Any]) -> int:
+    """How many characters a normalizer can make of one: what is put in its place, or before it."""
     inner = math.prod(map(_growth, settings.get("normalizers", [])))
-    return inner * max(1, len(settings.get("content", "")))
+    added = len(settings.get("content", "")), len(settings.get("prepend", ""))
+    return inner * max(1, *added, _longest_replacement(settings.get("precompiled_charsmap") or ""))
+
+
+def _longest_replacement(charsmap: str) -> int:
+    """The bytes of the longest text in SentencePiece's table of normalisation, which is in base64.
+
+    The size of an index in four bytes, the index, then the texts with a zero after each.
+    """
+    table = base64.b64decode(charsmap)
+    return max(map(len, table[4 + int.from_bytes(table[:4], "little") :].split(b"\0")))
 
 
 def unpacked(ids: NDArray[np.int32], lengths: NDArray[np.int64]) -> list[NDArray[np.int32]]:

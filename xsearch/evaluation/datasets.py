@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import astuple, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
@@ -93,7 +93,7 @@ class QuestionSet:
     def every_lang(self) -> tuple[str, ...]:
         """Each language that a side of any row is in."""
         sides = {question.langs: None for question in self.questions}
-        return tuple(dict.fromkeys(lang for side in sides for lang in astuple(side)))
+        return tuple(dict.fromkeys(lang for side in sides for lang in side.every))
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -56,7 +57,7 @@ def _provenance(runs: Sequence[Results]) -> Iterator[str]:
     yield markdown_table(("encoder", "content hashes", "date", "command"), rows)
     notices = dict.fromkeys(notice for run in runs for notice in run.notices)
     if notices:
-        yield "\n".join(f"- {notice}" for notice in notices)
+        yield "\n".join(f"- {' '.join(str(notice).split())}" for notice in notices)
 
 
 def _scores(runs: Sequence[Results], anchors: Anchors | None, models: Sequence[str]) -> str:
@@ -145,7 +146,7 @@ def _margins(runs: Sequence[Results]) -> str:
             _set_name(score.label),
             score.label.subset,
             run.encoder,
-            *(hundredths(score.metrics[name]) for name in ("accuracy", "margin_accuracy", "f1", "margin_f1")),
+            *(_metric(score, name) for name in ("accuracy", "margin_accuracy", "f1", "margin_f1")),
         )
         for run in runs
         for score in run.scores
@@ -174,7 +175,7 @@ def _bias(runs: Sequence[Results]) -> str:
                     label.variant or "as encoded",
                     *_pair(alone, mixed, "ndcg@10"),
                     *_pair(alone, mixed, "recall@1"),
-                    hundredths(mixed.metrics["lost"]),
+                    _metric(mixed, "lost"),
                 )
             )
     header = (
@@ -185,7 +186,12 @@ def _bias(runs: Sequence[Results]) -> str:
 
 
 def _pair(alone: Score | None, mixed: Score, metric: str) -> tuple[str, str]:
-    return (hundredths(alone.metrics[metric]) if alone else NOTHING, hundredths(mixed.metrics[metric]))
+    return (_metric(alone, metric), _metric(mixed, metric))
+
+
+def _metric(score: Score | None, name: str) -> str:
+    """A metric of a score; of a results file that somebody made, it may lack any but the main one."""
+    return NOTHING if score is None or name not in score.metrics else hundredths(score.metrics[name])
 
 
 def _lengths(runs: Sequence[Results]) -> str:
@@ -218,4 +224,5 @@ def _length_cells(score: Score, labels: Sequence[str]) -> list[str]:
 
 
 def _first_number(label: str) -> int:
-    return int("".join(character for character in label.split("-")[0] if character.isdigit()) or 0)
+    found = re.search(r"\d{1,9}", label)
+    return int(found[0]) if found else 0

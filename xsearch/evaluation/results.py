@@ -147,7 +147,7 @@ def read_results(path: Path, *, items: bool = False) -> Results:
             scores = _with_items(scores, path, content.get("items_checksum"))
         return Results(
             encoder=str(content["encoder"]),
-            content_hashes=dict(content["content_hashes"]),
+            content_hashes={str(lang): str(value) for lang, value in content["content_hashes"].items()},
             date=str(content["date"]),
             command=str(content["command"]),
             version=str(content["version"]),
@@ -156,7 +156,7 @@ def read_results(path: Path, *, items: bool = False) -> Results:
             scores=scores,
             notices=tuple(content["notices"]),
         )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
         raise EvaluationError(f"{path} is damaged ({error!r}); measure again") from error
 
 
@@ -172,11 +172,14 @@ def _score_json(score: Score) -> dict[str, Any]:
 def _score_from(content: dict[str, Any]) -> Score:
     texts = {name: str(content[name]) for name in ("task", "dataset", "split", "subset", "space", "variant")}
     source = content["provenance"]
+    metrics = {str(name): float(value) for name, value in content["metrics"].items()}
+    if (main := str(content["main"])) not in metrics:
+        raise ValueError(f"no metric {main}")
     return Score(
         label=Label(langs=tuple(map(str, content["langs"])), **texts),
         count=int(content["count"]),
-        main=str(content["main"]),
-        metrics={str(name): float(value) for name, value in content["metrics"].items()},
+        main=main,
+        metrics=metrics,
         interval=Interval(*map(float, content["interval"])) if content["interval"] else None,
         by_length=[
             LengthScore(str(part["characters"]), int(part["count"]), float(part["value"]))

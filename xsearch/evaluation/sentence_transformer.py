@@ -43,9 +43,10 @@ class SentenceTransformerEncoder:
             ) from error
         try:
             self._model = SentenceTransformer(model, device=None if device == "auto" else device)
-        except (OSError, ValueError, RuntimeError) as error:
+        except Exception as error:  # each of the libraries that read a part of it raises what it likes
             raise EvaluationError(
-                f"cannot load {model} as a sentence-transformers model: {_first_line(error)}; "
+                f"cannot load {model or 'a model without a name'} as a sentence-transformers model: "
+                f"{_first_line(error)}; "
                 "expected a folder, or a name on the Hugging Face hub"
             ) from error
         if max_length is not None:

@@ -16,9 +16,14 @@ class SideLanguages:
     option: str
 
     @property
+    def every(self) -> tuple[str, ...]:
+        """Each language once."""
+        return tuple(dict.fromkeys((self.passage, self.question, self.option)))
+
+    @property
     def space(self) -> str:
         """`native` where all sides are in one language, `shared` where they are mixed."""
-        return "native" if self.passage == self.question == self.option else "shared"
+        return "native" if len(self.every) == 1 else "shared"
 
 
 @dataclass(frozen=True)

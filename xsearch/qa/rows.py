@@ -97,6 +97,18 @@ class Row:
             raise self.error(f"{column} is {number}, expected a whole number")
         return int(number)
 
+    def identifier(self, column: str) -> str:
+        """The cell, text or a whole number, as a name that other files use for the row: text without NUL."""
+        value = self._cell(column)
+        if isinstance(value, int) and not isinstance(value, bool):
+            return str(value)
+        name = self.check_text(value, column)
+        if "\0" in name:
+            raise self.error(
+                f"{column} has the character NUL, expected a name; fix the row or use --skip-invalid"
+            )
+        return name
+
     def texts(self, column: str) -> list[Any]:
         """The cell as a list: a list column, or text that holds a JSON list (the only way in CSV)."""
         value = self._cell(column)

@@ -49,7 +49,7 @@ def score_options(
     names.
 
     Raises:
-        EvaluationError: fewer than two options, or an empty text.
+        EvaluationError: fewer than two options, or one that is empty or no text; or so the passage or the question.
         LanguageError: a language that is unknown or has no module.
     """
     default = resolve(lang).code
@@ -60,12 +60,14 @@ def score_options(
         raise EvaluationError(
             f"got {options!r} as options; expected a list of two or more texts to choose from"
         )
-    if not all(text.strip() for text in (passage, question, *options)):
+    if not all(isinstance(text, str) and text.strip() for text in (passage, question, *options)):
         raise EvaluationError(
-            "the passage, the question or an option is empty; expected text in each of them"
+            "the passage, the question or an option is empty or no text; expected text in each of them"
         )
     asked = Question(question, tuple(options), passage, langs)
-    return score_questions([asked], ModuleEncoder(device=device), long_passages=long_passages)[0]
+    encoder = ModuleEncoder(device=device)
+    encoder.check_comparable(langs.every)
+    return score_questions([asked], encoder, long_passages=long_passages)[0]
 
 
 def score_questions(

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
+from xsearch.errors import EvaluationError
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from pathlib import Path
 
     import numpy as np
@@ -71,6 +73,19 @@ class ModuleEncoder:
         """`("native", "shared")`, or `("shared",)` for a module without an alignment adapter."""
         encoder = self._encoder(lang)
         return ("shared",) if encoder.one_space or "native" not in encoder.spaces else ("native", "shared")
+
+    def check_comparable(self, langs: Collection[str]) -> None:
+        """Raise EvaluationError unless the modules of these languages map into one shared space.
+
+        Raises:
+            LanguageError: no module of a language is installed.
+        """
+        bases = {self._encoder(lang).shared_hash: lang for lang in langs}
+        if len(bases) > 1:
+            raise EvaluationError(
+                f"the modules of {' and '.join(bases.values())} map into the spaces of different bases, so their "
+                "vectors cannot be compared; install modules of one base"
+            )
 
     def content_hashes(self, langs: Sequence[str]) -> dict[str, str]:
         """The content hash of each language's module."""

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 QRELS_COLUMNS = ("query-id", "corpus-id", "score")
 
+HIGHEST_GRADE = 1_000_000
+"""trec_eval has a place in memory for every grade up to the highest, and takes those from 2**32 on for others."""
+
 
 def read_corpus(path: Path, invalid: InvalidRows) -> dict[str, str]:
     """Title and text by document id."""
@@ -21,7 +24,7 @@ def read_corpus(path: Path, invalid: InvalidRows) -> dict[str, str]:
     for row in read_rows(path, invalid):
         try:
             parts = [row.text(column) for column in ("title", "text") if row.has(column)]
-            documents[_identifier(row)] = " ".join(parts) or row.text("text")
+            documents[row.identifier("_id")] = " ".join(parts) or row.text("text")
         except EvaluationError as error:
             invalid.meet(error)
     return documents
@@ -32,7 +35,7 @@ def read_queries(path: Path, judged: Container[str], invalid: InvalidRows) -> di
     queries: dict[str, str] = {}
     for row in read_rows(path, invalid):
         try:
-            identifier = _identifier(row)
+            identifier = row.identifier("_id")
             if identifier in judged:
                 queries[identifier] = row.text("text")
         except EvaluationError as error:
@@ -53,8 +56,13 @@ def read_qrels(path: Path, invalid: InvalidRows) -> dict[str, dict[str, int]]:
                 row = Row(path.name, number, dict(zip(QRELS_COLUMNS, cells, strict=False)))
                 try:
                     grade = row.integer("score")
+                    if grade > HIGHEST_GRADE:
+                        raise row.error(
+                            f"score is {grade:.3g}, expected a grade of at most {HIGHEST_GRADE:,}"
+                        )
                     if grade > 0:
-                        relevant.setdefault(row.text("query-id"), {})[row.text("corpus-id")] = grade
+                        judged = relevant.setdefault(row.identifier("query-id"), {})
+                        judged[row.identifier("corpus-id")] = grade
                 except EvaluationError as error:
                     invalid.meet(error)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
@@ -64,10 +72,3 @@ def read_qrels(path: Path, invalid: InvalidRows) -> dict[str, dict[str, int]]:
             f"{path} judges no document as relevant; expected {', '.join(QRELS_COLUMNS)} with tabs"
         )
     return relevant
-
-
-def _identifier(row: Row) -> str:
-    value = row.values.get("_id")
-    if not isinstance(value, str | int) or isinstance(value, bool) or value == "":
-        raise row.error("_id is missing; expected text that names the row in qrels")
-    return str(value)

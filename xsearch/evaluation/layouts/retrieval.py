@@ -75,7 +75,7 @@ def find_retrieval(root: Path, langs: RetrievalLanguages) -> Iterator[Candidate[
 
 def _beir(folder: Path, root: Path, langs: RetrievalLanguages) -> Iterator[Candidate[RetrievalSet]]:
     by_name = language_code(re.split(r"[-_.]", folder.name)[-1])
-    query, document = langs.query or by_name, langs.document or by_name
+    query, document = by_name or langs.query, by_name or langs.document
     if query is None or document is None:
         raise EvaluationError(
             f"{folder} does not say its language; name it with --query-lang and --document-lang, "

@@ -23,14 +23,18 @@ def read_squad(path: Path, invalid: InvalidRows) -> tuple[Texts, Texts, Relevant
     relevant: Relevant = {}
     for document_id, paragraph in _paragraphs(path):
         try:
-            text = paragraph.text("context")
-            for question in _objects(paragraph, "qas"):
-                identifier = question.text("id")
-                queries[identifier] = question.text("question")
-                relevant[identifier] = {document_id: 1}
-            documents[document_id] = text
+            text, questions = paragraph.text("context"), _objects(paragraph, "qas")
         except EvaluationError as error:
             invalid.meet(error)
+            continue
+        documents[document_id] = text
+        for question in questions:
+            try:
+                identifier = question.identifier("id")
+                queries[identifier] = question.text("question")
+                relevant[identifier] = {document_id: 1}
+            except EvaluationError as error:
+                invalid.meet(error)
     if not queries:
         raise EvaluationError(f"{path} has no questions; expected the SQuAD layout: data, paragraphs, qas")
     return queries, documents, relevant
