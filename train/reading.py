@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
+from xsearch.corpus.source import MAX_ROW_BYTES
 from xsearch.errors import LanguageError, XsearchError
 from xsearch.evaluation.datasets import language_code
 from xsearch.languages import detect, resolve
@@ -32,6 +33,8 @@ _NAMES = {
     *"index language licence license score sentence text translation unnamed url".split(),
 }
 _SAMPLE = 100
+_DELIMITERS = ",;\t|"
+"""Of a CSV file: a comma, unless it divides nothing in the first line; spreadsheets of many countries write others."""
 _NO_TEXT = re.compile(r"[-+]?\d[\d.,]*(e[-+]?\d+)?|CC[- ]?(BY|0)\b.*", re.IGNORECASE)
 """A number (of a row, of a sentence, a score), or the licence beside each pair of manythings.org's files."""
 
@@ -53,7 +56,8 @@ def read_translations(path: Path, language: str) -> list[Pair]:
 
     Raises:
         XsearchError: the file cannot be read, fewer than two columns of text, more and no names that tell the sides,
-            or texts decoded with the wrong encoding throughout.
+            names that the texts contradict, sides that are the same, or texts decoded with the wrong encoding
+            throughout.
     """
     table = _read(path)
     names = _text_columns(table, path, language)
@@ -68,14 +72,20 @@ def read_translations(path: Path, language: str) -> list[Pair]:
             f"{path}: {len(names)} columns of text ({', '.join(names)}), expected two; name one en and one {language} "
             "in its first line, or remove the others"
         )
-    if english is None and foreign is None:
+    named = english is not None or foreign is not None
+    if named:
+        second = foreign or others[0]
+        first = english or next(n for n in others if n != second)
+    else:
         first, second = others[:2]
-        samples = [_sample(table[name]) for name in (first, second)]
-        if _is_reversed(samples[0], samples[1], language):
-            first, second = second, first
-        return _pairs(table, first, second, path)
-    foreign = foreign or others[0]
-    return _pairs(table, english or next(n for n in others if n != foreign), foreign, path)
+    if _is_reversed(_sample(table[first]), _sample(table[second]), language):
+        if named:
+            raise XsearchError(
+                f"{path}: the texts of column {second!r} are English and those of {first!r} are not; give the columns "
+                "the names of what they hold"
+            )
+        first, second = second, first
+    return _refuse_copies(_pairs(table, first, second, path), f"{path}: columns {first!r} and {second!r}")
 
 
 def read_pairs(path: Path) -> list[Pair]:
@@ -128,7 +138,7 @@ def _read(path: Path) -> pa.Table:
     kind = path.suffix.lower().removeprefix(".")
     try:
         return _read_delimited(path, kind) if kind in ("csv", "tsv") else pq.read_table(path)
-    except (OSError, pa.ArrowException) as error:
+    except (OSError, csv.Error, pa.ArrowException) as error:
         reason = str(error).splitlines()[0]
         name = kind.upper() if kind in ("csv", "tsv") else "Parquet"
         raise XsearchError(f"{path} cannot be read as {name} ({reason}); write it again") from error
@@ -141,13 +151,13 @@ def _read_delimited(path: Path, kind: str) -> pa.Table:
 
     TSV, as Tatoeba and OPUS give it, has no quotes around texts, but in them.
     """
-    delimiter, quoted = ("\t", False) if kind == "tsv" else (",", True)
     with path.open("rb") as binary:
         if binary.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
             raise XsearchError(f"{path} is UTF-16, expected UTF-8; save it as UTF-8")
-    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
-        lines = csv.reader(file, delimiter=delimiter, quoting=csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE)
-        first = next(lines, [])
+    quoted = kind == "csv"
+    delimiters = _DELIMITERS if quoted else "\t"
+    delimiter = next((d for d in delimiters if len(_first_row(path, d, quoted)) > 1), delimiters[0])
+    first = _first_row(path, delimiter, quoted)
     languages = {code for name in first if (code := language_code(name))}
     named = bool(first) and (all(map(_is_name, first)) or ("en" in languages and len(languages) > 1))
     names = [(named and name.strip()) or f"column {number}" for number, name in enumerate(first, 1)]
@@ -157,12 +167,23 @@ def _read_delimited(path: Path, kind: str) -> pa.Table:
         )
     return pa_csv.read_csv(
         path,
-        read_options=pa_csv.ReadOptions(column_names=names, skip_rows=int(named)),
+        read_options=pa_csv.ReadOptions(
+            column_names=names,
+            skip_rows=int(named),
+            block_size=MAX_ROW_BYTES,  # a row has to fit into a block
+        ),
         parse_options=pa_csv.ParseOptions(
             delimiter=delimiter, quote_char='"' if quoted else False, newlines_in_values=quoted
         ),
         convert_options=pa_csv.ConvertOptions(column_types=dict.fromkeys(names, pa.binary())),
     )
+
+
+def _first_row(path: Path, delimiter: str, quoted: bool) -> list[str]:
+    csv.field_size_limit(MAX_ROW_BYTES)
+    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+        quoting = csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE
+        return next(csv.reader(file, delimiter=delimiter, quoting=quoting), [])
 
 
 def _text_columns(table: pa.Table, path: Path, language: str | None = None) -> list[str]:
@@ -222,6 +243,16 @@ def _pairs(table: pa.Table, left: str, right: str, path: Path) -> list[Pair]:
         column = table["source"]
         sources = _texts(column) if pa.types.is_binary(column.type) else map(str, column.to_pylist())
     return [Pair(a, b, source) for a, b, source in zip(lefts, rights, sources, strict=True)]
+
+
+def _refuse_copies(pairs: list[Pair], where: str) -> list[Pair]:
+    """The pairs, unless most are of one text: names and codes are, a file of them would make English a language."""
+    copies = sum(pair.left.strip() == pair.right.strip() != "" for pair in pairs)
+    if copies > len(pairs) / 2:
+        raise XsearchError(
+            f"{where} hold the same text in {copies} of {len(pairs)} rows, expected translations"
+        )
+    return pairs
 
 
 def _refuse_mojibake(texts: Sequence[str], where: str) -> None:
