@@ -65,7 +65,8 @@ class Options:
 @click.option(
     "--test-sets",
     type=_PATH,
-    help="Folder of test sets: refuse to train if one of their sentences is in the training data.",
+    help="Folder of test sets, as `xsearch eval` reads them: refuse to train if one of their sentences is in the "
+    "training data.",
 )
 @click.option("--threads", type=click.IntRange(1), help="CPU threads.")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)

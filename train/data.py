@@ -97,7 +97,9 @@ def read_training_data(
         for relative in settings.relatives:
             data.relatives += _read_relative(folder, relative, settings, len(data.pairs), learnt)
     if test_sets is not None:
-        together: list[Pair] = [*data.translations(), *data.paraphrases, *data.english, *data.graded]
+        held_out = (pair for pairs in data.dev.values() for pair in pairs)  # choices are made on them
+        learnt_from = (*data.translations(), *data.paraphrases, *data.english, *data.graded)
+        together: list[Pair] = [*learnt_from, *held_out]
         sides = [text for p in together for text in (p.left, p.right)]
         refuse_leaks([*sides, *data.monolingual], test_sets, language)
     if len(data.pairs) < MINIMUM_PAIRS:

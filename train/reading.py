@@ -9,7 +9,7 @@ from __future__ import annotations
 import codecs
 import csv
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,7 @@ _NAMES = {
     *"index language licence license score sentence text translation unnamed url".split(),
 }
 _SAMPLE = 100
-_DELIMITERS = ",;\t|"
+DELIMITERS = ",;\t|"
 """Of a CSV file: a comma, unless it divides nothing in the first line; spreadsheets of many countries write others."""
 _NO_TEXT = re.compile(r"[-+]?\d[\d.,]*(e[-+]?\d+)?|CC[- ]?(BY|0)\b.*", re.IGNORECASE)
 """A number (of a row, of a sentence, a score), or the licence beside each pair of manythings.org's files."""
@@ -129,9 +129,19 @@ def read_columns(path: Path, names: Sequence[str]) -> dict[str, list[Any]]:
 
 
 def every_text(path: Path) -> set[str]:
-    """All texts of all text columns of a Parquet file."""
-    table = _read(path)
-    return {text for field in table.schema if _is_text(field.type) for text in _texts(table[field.name])}
+    """All texts of all text columns of a Parquet file, and those in lists and structures."""
+    leaves = (leaf for column in _read(path).itercolumns() for leaf in _leaves(column))
+    return {text for leaf in leaves if _is_text(leaf.type) for text in _texts(leaf)}
+
+
+def _leaves(column: pa.ChunkedArray) -> Iterator[pa.ChunkedArray]:
+    if pa.types.is_struct(column.type):
+        for part in column.flatten():
+            yield from _leaves(part)
+    elif pa.types.is_list(column.type) or pa.types.is_large_list(column.type):
+        yield from _leaves(pc.list_flatten(column))
+    else:
+        yield column
 
 
 def _read(path: Path) -> pa.Table:
@@ -155,7 +165,7 @@ def _read_delimited(path: Path, kind: str) -> pa.Table:
         if binary.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
             raise XsearchError(f"{path} is UTF-16, expected UTF-8; save it as UTF-8")
     quoted = kind == "csv"
-    delimiters = _DELIMITERS if quoted else "\t"
+    delimiters = DELIMITERS if quoted else "\t"
     delimiter = next((d for d in delimiters if len(_first_row(path, d, quoted)) > 1), delimiters[0])
     first = _first_row(path, delimiter, quoted)
     languages = {code for name in first if (code := language_code(name))}
