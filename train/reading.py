@@ -113,19 +113,26 @@ def read_texts(path: Path) -> list[str]:
     return texts
 
 
-def read_columns(path: Path, names: Sequence[str]) -> dict[str, list[Any]]:
-    """The named columns of a Parquet file.
+def read_columns(path: Path, texts: Sequence[str], numbers: Sequence[str] = ()) -> dict[str, list[Any]]:
+    """The named columns of a Parquet file, in this order; a missing text is empty, a missing number None.
 
     Raises:
-        XsearchError: no Parquet, or a column is missing.
+        XsearchError: no Parquet, or a column is missing or holds something else.
     """
     table = _read(path)
+    names = [*texts, *numbers]
     missing = [name for name in names if name not in table.schema.names]
     if missing:
         found = ", ".join(table.schema.names)
         raise XsearchError(f"{path}: expected the columns {', '.join(names)}, found {found}")
-    columns = {name: table[name] for name in names}
-    return {n: _texts(c) if _is_text(c.type) else c.to_pylist() for n, c in columns.items()}
+    for name in names:
+        kind, wanted, fits = (
+            table[name].type,
+            *(("text", _is_text) if name in texts else ("numbers", _is_number)),
+        )
+        if not fits(kind):
+            raise XsearchError(f"{path}: column {name!r} holds {kind}, expected {wanted}; write it so")
+    return {name: _texts(table[name]) if name in texts else table[name].to_pylist() for name in names}
 
 
 def every_text(path: Path) -> set[str]:
@@ -215,6 +222,10 @@ def _is_text(kind: pa.DataType) -> bool:
         kind = kind.value_type
     checks = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view, pa.types.is_binary)
     return any(check(kind) for check in checks)
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    return any(check(kind) for check in (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal))
 
 
 def _holds_text(column: pa.ChunkedArray) -> bool:

@@ -283,10 +283,10 @@ def test_sentences_of_xcopa_find_their_english_by_number(data_folder, tmp_path):
     beside = {f"{name}_translation": ["?", "?"] for name in ("p", "a1", "a2")}
     pq.write_table(pa.table(english | beside), dev / "kardes_xcopa_dev_et.parquet")
     finnish = {
-        "premise": ["Satoi.", "Muu."],
-        "choice1": ["Aa.", "Muu."],
-        "choice2": ["Bee.", "Muu."],
-        "idx": [1, 7],
+        "premise": ["Satoi.", "Muu.", "Muu."],
+        "choice1": ["Aa.", "Muu.", "Muu."],
+        "choice2": ["Bee.", "Muu.", "Muu."],
+        "idx": [1, 7, None],
     }
     pq.write_table(pa.table(finnish), dev / "xcopa_val_fi.parquet")
     pairs = read_training_data(tmp_path / "data", "fi", Data()).dev["everyday"]

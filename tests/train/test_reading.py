@@ -130,7 +130,21 @@ def test_single_texts_come_from_the_column_text_without_empty_rows(tmp_path):
 
 def test_missing_columns_are_named(tmp_path):
     with pytest.raises(XsearchError, match="expected the columns s1, s2, score, found s1"):
-        read_columns(parquet(tmp_path, s1=ONE), ("s1", "s2", "score"))
+        read_columns(parquet(tmp_path, s1=ONE), ("s1", "s2"), ("score",))
+
+
+@pytest.mark.parametrize(
+    ("columns", "said"),
+    [
+        ({"s1": [1, 2], "score": [1.0, 2.0]}, "column 's1' holds int64, expected text"),
+        ({"s1": [None, None], "score": [1.0, 2.0]}, "column 's1' holds null, expected text"),
+        ({"s1": ONE, "score": ["4.5", "1"]}, "column 'score' holds string, expected numbers"),
+    ],
+)
+def test_columns_of_another_kind_are_refused(tmp_path, columns, said):
+    with pytest.raises(XsearchError, match=said):
+        read_columns(parquet(tmp_path, **columns), ("s1",), ("score",))
+    assert read_columns(parquet(tmp_path, a=ONE, b=[1, None]), ("a",), ("b",)) == {"a": ONE, "b": [1, None]}
 
 
 @pytest.mark.parametrize("header", [True, False])
