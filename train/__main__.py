@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
+from train.command import Command
 from train.recipe import STAGES
-from xsearch.errors import XsearchError
 
 MODULES = Path(__file__).parent.parent / "xsearch" / "modules"
 _PATH = click.Path(path_type=Path)
@@ -30,7 +30,7 @@ class Options:
     device: str
 
 
-@click.command(name="python -m train", context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(name="python -m train", cls=Command, context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("language", metavar="LANG")
 @click.option(
     "--data",
@@ -65,7 +65,8 @@ class Options:
 @click.option(
     "--test-sets",
     type=_PATH,
-    help="Folder of test sets: refuse to train if one of their sentences is in the training data.",
+    help="Folder of test sets, as `xsearch eval` reads them: refuse to train if one of their sentences is in the "
+    "training data.",
 )
 @click.option("--threads", type=click.IntRange(1), help="CPU threads.")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
@@ -77,10 +78,7 @@ def main(**options: object) -> None:
     A killed training goes on where it was when the same command is given again.
     """
     asked = Options(**options)  # type: ignore[arg-type]  # click names and types them
-    try:
-        _export_english(asked) if _code(asked) == "en" else _train(asked)
-    except XsearchError as error:
-        raise click.ClickException(str(error)) from error
+    _export_english(asked) if _code(asked) == "en" else _train(asked)
 
 
 def _code(asked: Options) -> str:

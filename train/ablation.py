@@ -20,6 +20,7 @@ import click
 
 from train.base import Base, load_base
 from train.batches import MOST_TIMES
+from train.command import Command
 from train.compute import Compute, choose
 from train.data import TrainingData, cross_lingual_paraphrases, read_training_data
 from train.pipeline import Pipeline
@@ -144,7 +145,9 @@ def _copy_results(source: Path, target: Path) -> None:
             shutil.copyfile(source / name, target / name)
 
 
-@click.command(name="python -m train.ablation", context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(
+    name="python -m train.ablation", cls=Command, context_settings={"help_option_names": ["-h", "--help"]}
+)
 @click.argument("language", metavar="LANG")
 @click.option("--data", type=_PATH, required=True, help="Folder of training data, as for the module.")
 @click.option("--recipe", help="The module's recipe: a TOML file or a shipped one's name.")
@@ -186,24 +189,21 @@ def main(
 
     if threads:
         torch.set_num_threads(threads)
-    try:
-        code = resolve(language).code
-        settings = load_recipe(code, recipe)
-        settings = dataclasses.replace(settings, base=base or settings.base)
-        ablation = Ablation(
-            read_training_data(data, code, settings.data),
-            settings,
-            load_base(settings.base, runs / "bases", settings.checkpoint),
-            runs,
-            sets or (data / "dev",),
-            choose(device),
-            shlex.join(["python", "-m", "train.ablation", *sys.argv[1:]]),
-        )
-        ablation.measure_steps()
-        for variant in variants or VARIANTS:
-            ablation.measure_variant(variant)
-    except XsearchError as error:
-        raise click.ClickException(str(error)) from error
+    code = resolve(language).code
+    settings = load_recipe(code, recipe)
+    settings = dataclasses.replace(settings, base=base or settings.base)
+    ablation = Ablation(
+        read_training_data(data, code, settings.data),
+        settings,
+        load_base(settings.base, runs / "bases", settings.checkpoint),
+        runs,
+        sets or (data / "dev",),
+        choose(device),
+        shlex.join(["python", "-m", "train.ablation", *sys.argv[1:]]),
+    )
+    ablation.measure_steps()
+    for variant in variants or VARIANTS:
+        ablation.measure_variant(variant)
 
 
 if __name__ == "__main__":

@@ -29,6 +29,7 @@ from tokenizers import Tokenizer
 
 from train.base import Base, load_base
 from train.card import baseline_card
+from train.command import Command
 from train.compute import Compute, choose
 from train.data import TrainingData, read_training_data
 from train.export import calibration_texts, provenance, runtime_check
@@ -174,7 +175,9 @@ def export_baseline(pipeline: Baseline, run: Run, variant: str, target: Path) ->
     return module
 
 
-@click.command(name="python -m train.baselines", context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(
+    name="python -m train.baselines", cls=Command, context_settings={"help_option_names": ["-h", "--help"]}
+)
 @click.argument("languages", nargs=-1, required=True, metavar="LANG...")
 @click.option(
     "--data",
@@ -215,21 +218,18 @@ def main(
     """
     if threads:
         torch.set_num_threads(threads)
-    try:
-        codes = sorted({resolve(language).code for language in languages} - {"en"})
-        if not codes:
-            raise click.UsageError("name at least one language besides English")
-        settings = load_recipe(MULTILINGUAL, recipe)
-        settings = dataclasses.replace(settings, base=base or settings.base)
-        parts = [read_training_data(data, code, settings.data, test_sets) for code in codes]
-        folder = runs / "baselines" / "-".join(codes)
-        encoder = load_base(settings.base, runs / "bases", settings.checkpoint)
-        for variant in variants or VARIANTS:
-            pipeline = Baseline(parts, settings, encoder, folder, runs / "cache", choose(device))
-            module = export_baseline(pipeline, pipeline.run(variant), variant, folder / variant)
-            click.echo(f"wrote {module.path} ({module.content_hash[:12]})", err=True)
-    except XsearchError as error:
-        raise click.ClickException(str(error)) from error
+    codes = sorted({resolve(language).code for language in languages} - {"en"})
+    if not codes:
+        raise click.UsageError("name at least one language besides English")
+    settings = load_recipe(MULTILINGUAL, recipe)
+    settings = dataclasses.replace(settings, base=base or settings.base)
+    parts = [read_training_data(data, code, settings.data, test_sets) for code in codes]
+    folder = runs / "baselines" / "-".join(codes)
+    encoder = load_base(settings.base, runs / "bases", settings.checkpoint)
+    for variant in variants or VARIANTS:
+        pipeline = Baseline(parts, settings, encoder, folder, runs / "cache", choose(device))
+        module = export_baseline(pipeline, pipeline.run(variant), variant, folder / variant)
+        click.echo(f"wrote {module.path} ({module.content_hash[:12]})", err=True)
 
 
 if __name__ == "__main__":

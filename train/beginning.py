@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 
+from train.command import Command
 from train.lora import factors
 from train.recipe import Lora
 from train.tensors import write_tensors
@@ -86,15 +87,14 @@ def write_beginning(modules: Sequence[Module], file: Path = FILE) -> None:
     write_tensors(file, tensors, {"base": bases.pop(), "modules": made_of})
 
 
-@click.command(name="python -m train.beginning", context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(
+    name="python -m train.beginning", cls=Command, context_settings={"help_option_names": ["-h", "--help"]}
+)
 @click.argument("languages", metavar="LANG...", nargs=-1, required=True)
 @click.option("--output", "-o", type=click.Path(path_type=Path), default=FILE, show_default=True)
 def main(languages: tuple[str, ...], output: Path) -> None:
     """Write the mean of the installed modules' LoRA updates, at which new languages begin."""
-    try:
-        write_beginning([find_module(language) for language in languages], output)
-    except XsearchError as error:
-        raise click.ClickException(str(error)) from error
+    write_beginning([find_module(language) for language in languages], output)
 
 
 if __name__ == "__main__":

@@ -97,7 +97,9 @@ def read_training_data(
         for relative in settings.relatives:
             data.relatives += _read_relative(folder, relative, settings, len(data.pairs), learnt)
     if test_sets is not None:
-        together: list[Pair] = [*data.translations(), *data.paraphrases, *data.english, *data.graded]
+        held_out = (pair for pairs in data.dev.values() for pair in pairs)  # choices are made on them
+        learnt_from = (*data.translations(), *data.paraphrases, *data.english, *data.graded)
+        together: list[Pair] = [*learnt_from, *held_out]
         sides = [text for p in together for text in (p.left, p.right)]
         refuse_leaks([*sides, *data.monolingual], test_sets, language)
     if len(data.pairs) < MINIMUM_PAIRS:
@@ -176,10 +178,14 @@ def _read_copa(dev: Path, language: str) -> list[Pair]:
         known = {
             number: texts
             for path in with_english
-            for *texts, number in zip(*read_columns(path, (*_COPA, "id")).values(), strict=True)
+            for *texts, number in zip(*read_columns(path, _COPA, ("id",)).values(), strict=True)
         }
-        numbered = zip(*read_columns(alone, (*_XCOPA, "idx")).values(), strict=True)
-        rows = ((*known.get(idx + _FIRST_OF_XCOPA, ("",) * 3), *texts) for *texts, idx in numbered)
+        numbered = zip(*read_columns(alone, _XCOPA, ("idx",)).values(), strict=True)
+        rows = (
+            (*known.get(idx + _FIRST_OF_XCOPA, ("",) * 3), *texts)
+            for *texts, idx in numbered
+            if idx is not None
+        )
     else:
         return []
     pairs = (Pair(row[i], row[i + 3], "xcopa") for row in rows for i in range(3))
@@ -188,7 +194,7 @@ def _read_copa(dev: Path, language: str) -> list[Pair]:
 
 def _read_scored(path: Path, source: str) -> list[ScoredPair]:
     """The rows of a file of scored pairs, without those that lack a side or a score."""
-    rows = zip(*read_columns(path, ("s1", "s2", "score")).values(), strict=True)
+    rows = zip(*read_columns(path, ("s1", "s2"), ("score",)).values(), strict=True)
     return [
         ScoredPair(a, b, source, float(gold))
         for a, b, gold in rows

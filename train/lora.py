@@ -32,9 +32,12 @@ class LowRankLinear(nn.Module):
     def take(self, update: torch.Tensor) -> None:
         """Make `update` (out, in), or the nearest one of this rank, what is added to the frozen weight."""
         up, down = factors(update / self.scale, len(self.down))
+        possible = len(
+            down
+        )  # no matrix has a higher rank than it has rows or columns; a recipe may ask for one
         with torch.no_grad():
-            self.up.copy_(up)
-            self.down.copy_(down)
+            self.up.zero_()[:, :possible] = up
+            self.down.zero_()[:possible] = down
 
     def forward(self, states: torch.Tensor) -> torch.Tensor:
         """(..., out) of `states` (..., in), in the type of autocast where it is on."""

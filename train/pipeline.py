@@ -148,7 +148,7 @@ class Pipeline:
         # The key stands in the table's file alone: while the tokenizer changes, there is no table.
         done.unlink(missing_ok=True)
         tokenizer, table = self._new_vocabulary()
-        tokenizer.save(str(written))
+        written.write_text(tokenizer.to_str(pretty=True), encoding="utf-8")
         write_tensors(done, {"table": torch.from_numpy(table)}, {"key": key})
         self.minutes["vocabulary"] = round((time.time() - started) / 60, 1)
         return tokenizer, table

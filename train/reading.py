@@ -9,7 +9,7 @@ from __future__ import annotations
 import codecs
 import csv
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
+from xsearch.corpus.source import MAX_ROW_BYTES
 from xsearch.errors import LanguageError, XsearchError
 from xsearch.evaluation.datasets import language_code
 from xsearch.languages import detect, resolve
@@ -32,6 +33,8 @@ _NAMES = {
     *"index language licence license score sentence text translation unnamed url".split(),
 }
 _SAMPLE = 100
+DELIMITERS = ",;\t|"
+"""Of a CSV file: a comma, unless it divides nothing in the first line; spreadsheets of many countries write others."""
 _NO_TEXT = re.compile(r"[-+]?\d[\d.,]*(e[-+]?\d+)?|CC[- ]?(BY|0)\b.*", re.IGNORECASE)
 """A number (of a row, of a sentence, a score), or the licence beside each pair of manythings.org's files."""
 
@@ -53,7 +56,8 @@ def read_translations(path: Path, language: str) -> list[Pair]:
 
     Raises:
         XsearchError: the file cannot be read, fewer than two columns of text, more and no names that tell the sides,
-            or texts decoded with the wrong encoding throughout.
+            names that the texts contradict, sides that are the same, or texts decoded with the wrong encoding
+            throughout.
     """
     table = _read(path)
     names = _text_columns(table, path, language)
@@ -68,14 +72,20 @@ def read_translations(path: Path, language: str) -> list[Pair]:
             f"{path}: {len(names)} columns of text ({', '.join(names)}), expected two; name one en and one {language} "
             "in its first line, or remove the others"
         )
-    if english is None and foreign is None:
+    named = english is not None or foreign is not None
+    if named:
+        second = foreign or others[0]
+        first = english or next(n for n in others if n != second)
+    else:
         first, second = others[:2]
-        samples = [_sample(table[name]) for name in (first, second)]
-        if _is_reversed(samples[0], samples[1], language):
-            first, second = second, first
-        return _pairs(table, first, second, path)
-    foreign = foreign or others[0]
-    return _pairs(table, english or next(n for n in others if n != foreign), foreign, path)
+    if _is_reversed(_sample(table[first]), _sample(table[second]), language):
+        if named:
+            raise XsearchError(
+                f"{path}: the texts of column {second!r} are English and those of {first!r} are not; give the columns "
+                "the names of what they hold"
+            )
+        first, second = second, first
+    return _refuse_copies(_pairs(table, first, second, path), f"{path}: columns {first!r} and {second!r}")
 
 
 def read_pairs(path: Path) -> list[Pair]:
@@ -103,32 +113,49 @@ def read_texts(path: Path) -> list[str]:
     return texts
 
 
-def read_columns(path: Path, names: Sequence[str]) -> dict[str, list[Any]]:
-    """The named columns of a Parquet file.
+def read_columns(path: Path, texts: Sequence[str], numbers: Sequence[str] = ()) -> dict[str, list[Any]]:
+    """The named columns of a Parquet file, in this order; a missing text is empty, a missing number None.
 
     Raises:
-        XsearchError: no Parquet, or a column is missing.
+        XsearchError: no Parquet, or a column is missing or holds something else.
     """
     table = _read(path)
+    names = [*texts, *numbers]
     missing = [name for name in names if name not in table.schema.names]
     if missing:
         found = ", ".join(table.schema.names)
         raise XsearchError(f"{path}: expected the columns {', '.join(names)}, found {found}")
-    columns = {name: table[name] for name in names}
-    return {n: _texts(c) if _is_text(c.type) else c.to_pylist() for n, c in columns.items()}
+    for name in names:
+        kind, wanted, fits = (
+            table[name].type,
+            *(("text", _is_text) if name in texts else ("numbers", _is_number)),
+        )
+        if not fits(kind):
+            raise XsearchError(f"{path}: column {name!r} holds {kind}, expected {wanted}; write it so")
+    return {name: _texts(table[name]) if name in texts else table[name].to_pylist() for name in names}
 
 
 def every_text(path: Path) -> set[str]:
-    """All texts of all text columns of a Parquet file."""
-    table = _read(path)
-    return {text for field in table.schema if _is_text(field.type) for text in _texts(table[field.name])}
+    """All texts of all text columns of a Parquet file, and those in lists and structures."""
+    leaves = (leaf for column in _read(path).itercolumns() for leaf in _leaves(column))
+    return {text for leaf in leaves if _is_text(leaf.type) for text in _texts(leaf)}
+
+
+def _leaves(column: pa.ChunkedArray) -> Iterator[pa.ChunkedArray]:
+    if pa.types.is_struct(column.type):
+        for part in column.flatten():
+            yield from _leaves(part)
+    elif pa.types.is_list(column.type) or pa.types.is_large_list(column.type):
+        yield from _leaves(pc.list_flatten(column))
+    else:
+        yield column
 
 
 def _read(path: Path) -> pa.Table:
     kind = path.suffix.lower().removeprefix(".")
     try:
         return _read_delimited(path, kind) if kind in ("csv", "tsv") else pq.read_table(path)
-    except (OSError, pa.ArrowException) as error:
+    except (OSError, csv.Error, pa.ArrowException) as error:
         reason = str(error).splitlines()[0]
         name = kind.upper() if kind in ("csv", "tsv") else "Parquet"
         raise XsearchError(f"{path} cannot be read as {name} ({reason}); write it again") from error
@@ -141,13 +168,13 @@ def _read_delimited(path: Path, kind: str) -> pa.Table:
 
     TSV, as Tatoeba and OPUS give it, has no quotes around texts, but in them.
     """
-    delimiter, quoted = ("\t", False) if kind == "tsv" else (",", True)
     with path.open("rb") as binary:
         if binary.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
             raise XsearchError(f"{path} is UTF-16, expected UTF-8; save it as UTF-8")
-    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
-        lines = csv.reader(file, delimiter=delimiter, quoting=csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE)
-        first = next(lines, [])
+    quoted = kind == "csv"
+    delimiters = DELIMITERS if quoted else "\t"
+    delimiter = next((d for d in delimiters if len(_first_row(path, d, quoted)) > 1), delimiters[0])
+    first = _first_row(path, delimiter, quoted)
     languages = {code for name in first if (code := language_code(name))}
     named = bool(first) and (all(map(_is_name, first)) or ("en" in languages and len(languages) > 1))
     names = [(named and name.strip()) or f"column {number}" for number, name in enumerate(first, 1)]
@@ -157,12 +184,23 @@ def _read_delimited(path: Path, kind: str) -> pa.Table:
         )
     return pa_csv.read_csv(
         path,
-        read_options=pa_csv.ReadOptions(column_names=names, skip_rows=int(named)),
+        read_options=pa_csv.ReadOptions(
+            column_names=names,
+            skip_rows=int(named),
+            block_size=MAX_ROW_BYTES,  # a row has to fit into a block
+        ),
         parse_options=pa_csv.ParseOptions(
             delimiter=delimiter, quote_char='"' if quoted else False, newlines_in_values=quoted
         ),
         convert_options=pa_csv.ConvertOptions(column_types=dict.fromkeys(names, pa.binary())),
     )
+
+
+def _first_row(path: Path, delimiter: str, quoted: bool) -> list[str]:
+    csv.field_size_limit(MAX_ROW_BYTES)
+    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+        quoting = csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE
+        return next(csv.reader(file, delimiter=delimiter, quoting=quoting), [])
 
 
 def _text_columns(table: pa.Table, path: Path, language: str | None = None) -> list[str]:
@@ -184,6 +222,10 @@ def _is_text(kind: pa.DataType) -> bool:
         kind = kind.value_type
     checks = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view, pa.types.is_binary)
     return any(check(kind) for check in checks)
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    return any(check(kind) for check in (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal))
 
 
 def _holds_text(column: pa.ChunkedArray) -> bool:
@@ -222,6 +264,16 @@ def _pairs(table: pa.Table, left: str, right: str, path: Path) -> list[Pair]:
         column = table["source"]
         sources = _texts(column) if pa.types.is_binary(column.type) else map(str, column.to_pylist())
     return [Pair(a, b, source) for a, b, source in zip(lefts, rights, sources, strict=True)]
+
+
+def _refuse_copies(pairs: list[Pair], where: str) -> list[Pair]:
+    """The pairs, unless most are of one text: names and codes are, a file of them would make English a language."""
+    copies = sum(pair.left.strip() == pair.right.strip() != "" for pair in pairs)
+    if copies > len(pairs) / 2:
+        raise XsearchError(
+            f"{where} hold the same text in {copies} of {len(pairs)} rows, expected translations"
+        )
+    return pairs
 
 
 def _refuse_mojibake(texts: Sequence[str], where: str) -> None:

@@ -210,6 +210,11 @@ def load_recipe(language: str, recipe: str | Path | None = None) -> Recipe:
         raise XsearchError(
             f"there is no recipe {path}; give a TOML file or the name of a shipped one: {shipped}"
         )
+    return _settled(path)
+
+
+def _settled(path: Path) -> Recipe:
+    """The recipe in a file, over the shipped one that it `extends`, which may do so too."""
     data = _read(path)
     extended = data.pop("extends", None)
     if extended is None:
@@ -217,7 +222,7 @@ def load_recipe(language: str, recipe: str | Path | None = None) -> Recipe:
     below = RECIPES / f"{extended}.toml"
     if not isinstance(extended, str) or Path(extended).name != extended or not below.is_file():
         raise XsearchError(f"{path}: extends is {extended!r}, expected the name of a shipped recipe")
-    return _fill(_fill(Recipe(), _read(below), str(below)), data, str(path))
+    return _fill(_settled(below), data, str(path))
 
 
 def stated_recipe(plain: Mapping[str, Any]) -> Recipe:
@@ -253,7 +258,7 @@ _CHOICES = {
 
 # Lowest and highest value by the setting's name, which means the same in every section.
 _BOUNDS: dict[str, tuple[float, float]] = {
-    "seed": (0, 2**63 - 1), "max_length": (0, 8192), "size": (50, 1_000_000), "min_frequency": (1, 1_000_000),
+    "seed": (0, 2**63 - 1), "max_length": (8, 8192), "size": (50, 1_000_000), "min_frequency": (1, 1_000_000),
     "iterations": (1, 100), "diagonal": (0, 100), "max_links": (1, 10**10), "rescale": (0, 1), "rank": (0, 4096),
     "alpha": (1e-6, 1e6), "reduction": (1, 1024), "scaling": (1e-6, 1e6), "sentences": (0, 10**12),
     "length": (8, 8192), "tokens_per_batch": (64, 10**8), "embedding_rate": (0, 1), "lora_rate": (0, 1),
@@ -300,7 +305,7 @@ def _checked(key: str, value: Any, default: Any, where: str) -> Any:
             f"{where}: {key} is {value!r}, expected one of {', '.join(filter(None, _CHOICES[key]))}"
         )
     low, high = _BOUNDS.get(key, (-math.inf, math.inf))
-    if _is_number(value) and not low <= value <= high:
+    if _is_number(value) and value != default and not low <= value <= high:
         raise XsearchError(f"{where}: {key} is {value!r}, expected a number from {low:g} to {high:g}")
     return value
 

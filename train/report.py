@@ -14,15 +14,15 @@ from typing import Any
 import click
 
 from train.card import base_card, language_card
+from train.command import Command
 from xsearch.encoder import Module, load_module
-from xsearch.errors import XsearchError
 from xsearch.evaluation.results import Results, Score, read_results
 
 MODULES = Path(__file__).parent.parent / "xsearch" / "modules"
 PIVOT = "en"
 
 
-@click.command(name="python -m train.report")
+@click.command(name="python -m train.report", cls=Command)
 @click.argument("results", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option(
     "--modules",
@@ -32,15 +32,12 @@ PIVOT = "en"
 )
 def main(results: tuple[Path, ...], modules: Path) -> None:
     """Write the scores on public test sets in RESULTS into the modules that they were measured with."""
-    try:
-        for path in sorted(modules.glob("*/config.json")):
-            module = load_module(path.parent)
-            measured = public_scores(module, [read_results(file) for file in results])
-            if measured:
-                write_scores(module, measured)
-                click.echo(f"{module.config.language}: {', '.join(f'{k} {v}' for k, v in measured.items())}")
-    except XsearchError as error:
-        raise click.ClickException(str(error)) from None
+    for path in sorted(modules.glob("*/config.json")):
+        module = load_module(path.parent)
+        measured = public_scores(module, [read_results(file) for file in results])
+        if measured:
+            write_scores(module, measured)
+            click.echo(f"{module.config.language}: {', '.join(f'{k} {v}' for k, v in measured.items())}")
 
 
 def public_scores(module: Module, runs: Sequence[Results]) -> dict[str, float]:

@@ -14,11 +14,11 @@ import click
 
 from train.ablation import ROWS, VARIANTS
 from train.baselines import VARIANTS as MONOLITHIC
+from train.command import Command
 from train.comparison import MODULAR, comparison_tables, score_cell
 from train.data import SCORED_SETS
 from train.recipe import RECIPES, STAGES, Recipe, load_recipe, stated_recipe
 from xsearch.encoder import Module, load_module
-from xsearch.errors import XsearchError
 from xsearch.evaluation import Results, Score, read_results
 from xsearch.evaluation.report import NOTHING, markdown_table
 
@@ -47,7 +47,9 @@ python -m train.results -o train/RESULTS.md
 _PATH = click.Path(path_type=Path)
 
 
-@click.command(name="python -m train.results", context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(
+    name="python -m train.results", cls=Command, context_settings={"help_option_names": ["-h", "--help"]}
+)
 @click.option(
     "--runs", type=_PATH, default=Path("runs"), show_default=True, help="Folder of the module trainings."
 )
@@ -65,10 +67,7 @@ _PATH = click.Path(path_type=Path)
 @click.option("-o", "--output", type=_PATH, help="Write here instead of stdout.")
 def main(runs: Path, comparison: Path | None, modules: tuple[Path, ...], output: Path | None) -> None:
     """Render the results of training as Markdown."""
-    try:
-        text = render(runs, comparison or runs / "comparison", modules or (PACKAGED, runs / "modules"))
-    except XsearchError as error:
-        raise click.ClickException(str(error)) from error
+    text = render(runs, comparison or runs / "comparison", modules or (PACKAGED, runs / "modules"))
     if output is None:
         click.echo(text, nl=False)
     else:

@@ -14,6 +14,7 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
+from train.command import Command
 from train.data import TrainingData, read_training_data
 from train.measure import bitext_accuracy, correlation
 from train.recipe import Data
@@ -21,31 +22,27 @@ from train.whitening import english_texts, whitened, whitening_by
 from xsearch.encoder import Encoder, Module, available_modules, find_module
 from xsearch.encoder.weights import Linear
 from xsearch.encoder.writing import write_description
-from xsearch.errors import XsearchError
 from xsearch.evaluation.report import markdown_table
 
 Vectors = NDArray[np.float32]
 
 
-@click.command(name="python -m train.whitening_on_dev")
+@click.command(name="python -m train.whitening_on_dev", cls=Command)
 @click.option(
     "--data", type=click.Path(path_type=Path), required=True, help="Folder with parallel/ and dev/."
 )
 @click.option("--lang", "languages", multiple=True, help="Language to measure. Default: every installed one.")
 def main(data: Path, languages: tuple[str, ...]) -> None:
     """Print the mean dev scores of modules without whitening, and with it by the English texts of the data."""
-    try:
-        english = Encoder("en", precision="float32")
-        vectors = english.encode(english_texts(data))
-        ends = {"none": None, "half-way": whitening_by(vectors), "whole": whitening_by(vectors, -0.5)}
-        measured: dict[str, dict[str, list[float]]] = {}
-        for language in languages or sorted(set(available_modules()) - {"en"}):
-            held_out = _HeldOut(find_module(language), english, read_training_data(data, language, Data()))
-            for name, end in ends.items():
-                for score, value in held_out.scores(end).items():
-                    measured.setdefault(score, {}).setdefault(name, []).append(value)
-    except XsearchError as error:
-        raise click.ClickException(str(error)) from error
+    english = Encoder("en", precision="float32")
+    vectors = english.encode(english_texts(data))
+    ends = {"none": None, "half-way": whitening_by(vectors), "whole": whitening_by(vectors, -0.5)}
+    measured: dict[str, dict[str, list[float]]] = {}
+    for language in languages or sorted(set(available_modules()) - {"en"}):
+        held_out = _HeldOut(find_module(language), english, read_training_data(data, language, Data()))
+        for name, end in ends.items():
+            for score, value in held_out.scores(end).items():
+                measured.setdefault(score, {}).setdefault(name, []).append(value)
     rows = [
         [score, str(len(values["none"])), *(f"{np.mean(values[name]):.2f}" for name in ends)]
         for score, values in measured.items()

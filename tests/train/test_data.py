@@ -1,3 +1,4 @@
+import gzip
 import shutil
 
 import numpy as np
@@ -227,7 +228,7 @@ def test_test_sets_without_a_common_sentence_are_no_hindrance(tmp_path, data_fol
 
 
 def test_an_empty_folder_of_test_sets_is_a_mistake(tmp_path):
-    with pytest.raises(XsearchError, match="no Parquet files there"):
+    with pytest.raises(XsearchError, match="no files there"):
         refuse_leaks(["anything"], tmp_path, "fi")
 
 
@@ -282,10 +283,10 @@ def test_sentences_of_xcopa_find_their_english_by_number(data_folder, tmp_path):
     beside = {f"{name}_translation": ["?", "?"] for name in ("p", "a1", "a2")}
     pq.write_table(pa.table(english | beside), dev / "kardes_xcopa_dev_et.parquet")
     finnish = {
-        "premise": ["Satoi.", "Muu."],
-        "choice1": ["Aa.", "Muu."],
-        "choice2": ["Bee.", "Muu."],
-        "idx": [1, 7],
+        "premise": ["Satoi.", "Muu.", "Muu."],
+        "choice1": ["Aa.", "Muu.", "Muu."],
+        "choice2": ["Bee.", "Muu.", "Muu."],
+        "idx": [1, 7, None],
     }
     pq.write_table(pa.table(finnish), dev / "xcopa_val_fi.parquet")
     pairs = read_training_data(tmp_path / "data", "fi", Data()).dev["everyday"]
@@ -306,3 +307,47 @@ def test_some_pairs_are_held_out_where_only_another_dev_set_is_there(data_folder
     shutil.copytree(data_folder / "parallel", tmp_path / "parallel")
     data = read_training_data(tmp_path, "fi", Data())
     assert len(data.dev["short"]) >= 50
+
+
+TRAINED = "He walked to the station this morning."
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("tatoeba.fin-eng.eng", f"{TRAINED}\n"),
+        ("sts.tsv", f"0.5\t{TRAINED}\tanother\tragged\n1\t2\n"),
+        ("semrel.csv", f'PairID,Text,Score\n1,"{TRAINED}\nAnother",0.5\n'),
+        ("stsb.csv", f"a;b\n{TRAINED};another\n"),
+        ("corpus.jsonl", f'{{"_id": "1", "text": "{TRAINED}"}}\n'),
+        ("dev.json", f'{{"data": [{{"paragraphs": [{{"context": "{TRAINED}"}}]}}]}}'),
+    ],
+)
+def test_test_sets_are_compared_with_in_every_layout(tmp_path, name, content):
+    (tmp_path / name).write_text(content)
+    (tmp_path / f"{name}.gz").write_bytes(gzip.compress(content.replace("station", "harbour").encode()))
+    for text in (TRAINED, TRAINED.replace("station", "harbour")):
+        with pytest.raises(XsearchError, match="1 training texts stand in the test sets"):
+            refuse_leaks([text, "Something else altogether."], tmp_path, "fi")
+    refuse_leaks(["Something else altogether."], tmp_path, "fi")
+
+
+def test_texts_in_lists_and_structures_of_test_sets_are_compared_with(tmp_path):
+    pq.write_table(pa.table({"choices": [[{"label": "A", "texts": [TRAINED]}]]}), tmp_path / "set.parquet")
+    with pytest.raises(XsearchError, match="1 training texts stand in the test sets"):
+        refuse_leaks([TRAINED], tmp_path / "set.parquet", "fi")
+
+
+@pytest.mark.parametrize("name", ["sets.zip", "broken.json", "broken.gz"])
+def test_a_file_among_the_test_sets_that_cannot_be_read_is_refused_and_not_passed_over(tmp_path, name):
+    (tmp_path / name).write_bytes(b"\x1f\x8b\xff")
+    with pytest.raises(XsearchError, match=rf"{name} cannot be compared with"):
+        refuse_leaks([TRAINED], tmp_path, "fi")
+
+
+def test_what_is_held_out_to_choose_on_is_in_no_test_set(tmp_path):
+    path = two_columns(tmp_path / "pairs.parquet", good(800))
+    held = read_training_data(path, "fi", Data()).dev["short"][0]
+    toy.write_pairs(tmp_path / "tests" / "set.parquet", [held])
+    with pytest.raises(XsearchError, match="stand in the test sets"):
+        read_training_data(path, "fi", Data(), tmp_path / "tests")

@@ -72,3 +72,10 @@ def test_it_takes_an_update_of_its_rank_as_it_is_and_of_a_higher_one_the_nearest
     low_rank.take(full)
     strength = torch.linalg.svdvals(full)
     torch.testing.assert_close(torch.linalg.norm(full - low_rank.update()), strength[3:].norm())
+
+
+def test_it_takes_an_update_where_its_rank_is_higher_than_any_of_the_layers():
+    _, low_rank = layer(rank=8)
+    wanted = torch.randn(7, 5)
+    low_rank.take(wanted)
+    torch.testing.assert_close(low_rank.update(), wanted)

@@ -292,6 +292,16 @@ def test_nothing_but_a_module_is_replaced_and_that_is_said_before_training(
     assert there == "." or "kept" in (target / "notes.txt" if there == "folder" else target).read_text()
 
 
+def test_a_module_that_cannot_stand_where_it_is_asked_for_is_refused_before_training(
+    tmp_path, recipe, modules, data_folder
+):
+    (tmp_path / "file").write_text("kept")
+    result = train(recipe, modules, data_folder, tmp_path, "--out", tmp_path / "file" / "fi")
+    assert result.exit_code == 1
+    assert f"{tmp_path / 'file'} is no folder that takes files" in result.output
+    assert not (tmp_path / "runs").exists()
+
+
 def test_a_changed_dev_set_is_measured_again_without_training(toy_data, base, tmp_path):
     first = Pipeline(toy_data, RECIPE, base, tmp_path / "run", tmp_path / "cache")
     first.run()

@@ -130,7 +130,21 @@ def test_single_texts_come_from_the_column_text_without_empty_rows(tmp_path):
 
 def test_missing_columns_are_named(tmp_path):
     with pytest.raises(XsearchError, match="expected the columns s1, s2, score, found s1"):
-        read_columns(parquet(tmp_path, s1=ONE), ("s1", "s2", "score"))
+        read_columns(parquet(tmp_path, s1=ONE), ("s1", "s2"), ("score",))
+
+
+@pytest.mark.parametrize(
+    ("columns", "said"),
+    [
+        ({"s1": [1, 2], "score": [1.0, 2.0]}, "column 's1' holds int64, expected text"),
+        ({"s1": [None, None], "score": [1.0, 2.0]}, "column 's1' holds null, expected text"),
+        ({"s1": ONE, "score": ["4.5", "1"]}, "column 'score' holds string, expected numbers"),
+    ],
+)
+def test_columns_of_another_kind_are_refused(tmp_path, columns, said):
+    with pytest.raises(XsearchError, match=said):
+        read_columns(parquet(tmp_path, **columns), ("s1",), ("score",))
+    assert read_columns(parquet(tmp_path, a=ONE, b=[1, None]), ("a",), ("b",)) == {"a": ONE, "b": [1, None]}
 
 
 @pytest.mark.parametrize("header", [True, False])
@@ -246,3 +260,38 @@ def test_the_usual_names_of_sides_tell_them_from_other_texts(tmp_path):
 def test_names_of_both_sides_make_a_first_line_of_names_whatever_stands_beside(tmp_path):
     path = delimited(tmp_path, "remark,fi,en", "a note,koira,the dog", "another,talo,a house")
     assert sides(path, "fi") == BOTH
+
+
+@pytest.mark.parametrize("delimiter", [";", "\t", "|"])
+def test_a_csv_of_a_spreadsheet_that_divides_cells_otherwise_is_read(tmp_path, delimiter):
+    (tmp_path / "pairs.csv").write_text("\n".join(map(delimiter.join, [("en", "fi"), *BOTH])) + "\n")
+    assert sides(tmp_path / "pairs.csv", "fi") == BOTH
+
+
+@pytest.mark.parametrize("rows_before", [0, 2])
+@pytest.mark.parametrize("suffix", ["csv", "tsv"])
+def test_a_huge_row_is_a_row_like_others(tmp_path, suffix, rows_before):
+    huge = ("a" * 3_000_000, "b")
+    rows = [*BOTH[:rows_before], huge, *BOTH]
+    lines = map({"csv": ",", "tsv": "\t"}[suffix].join, rows)
+    (tmp_path / f"pairs.{suffix}").write_text("\n".join(lines) + "\n")
+    assert sides(tmp_path / f"pairs.{suffix}", "fi") == rows
+
+
+def test_a_quotation_mark_that_is_never_closed_is_refused_in_one_line(tmp_path):
+    (tmp_path / "pairs.csv").write_text('"' + "the dog,koira\n" * 2_000_000)
+    with pytest.raises(XsearchError, match=r"pairs\.csv cannot be read as CSV \(field larger than"):
+        read_translations(tmp_path / "pairs.csv", "fi")
+
+
+def test_columns_that_do_not_hold_what_their_names_say_are_refused(tmp_path):
+    path = parquet(tmp_path, en=FINNISH, fi=SAME_IN_ENGLISH)
+    with pytest.raises(XsearchError, match="texts of column 'fi' are English and those of 'en' are not"):
+        read_translations(path, "fi")
+
+
+def test_one_text_on_both_sides_of_most_rows_is_refused(tmp_path):
+    path = parquet(tmp_path, en=[*ONE, "Ubuntu"], fi=[*ONE, "Ubuntu"])
+    with pytest.raises(XsearchError, match="hold the same text in 3 of 3 rows, expected translations"):
+        read_translations(path, "fi")
+    assert len(read_translations(parquet(tmp_path, en=[*ONE, "Ubuntu"], fi=[*TWO, "Ubuntu"]), "fi")) == 3

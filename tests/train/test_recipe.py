@@ -48,6 +48,8 @@ def test_every_step_has_a_section():
         ("[lora]\nrank = '16'", "lora: rank is '16', expected int like 16"),
         ("[lora]\nrank = true", "rank is True, expected int"),
         ("[lora]\nrank = -1", "rank is -1, expected a number from 0 to 4096"),
+        ("max_length = 0", "max_length is 0, expected a number from 8 to 8192"),
+        ("[checkpoint]\nmax_length = 2", "max_length is 2, expected a number from 8 to 8192"),
         ("[language_adaptation]\nmask = 1.5", "expected a number from 0.01 to 0.9"),
         ("[sentence_encoding]\nlora_rate = nan", "expected a number from 0 to 1"),
         ("[sentence_encoding]\nscale = inf", "expected a number from 0.1 to 1000"),
@@ -85,6 +87,16 @@ def test_a_recipe_that_extends_another_says_only_what_it_changes(tmp_path):
     assert recipe.sentence_encoding.sentences == 10
     assert recipe.sentence_encoding.tokens_per_batch == extended.sentence_encoding.tokens_per_batch
     assert recipe.data == extended.data
+
+
+def test_what_is_extended_may_extend_another(tmp_path):
+    extended = load_recipe("kk")
+    recipe = load_recipe("ky", written(tmp_path, 'extends = "kk"\nseed = 7'))
+    assert recipe == dataclasses.replace(extended, seed=7)
+
+
+def test_a_setting_may_be_said_to_be_what_it_is_without_saying(tmp_path):
+    assert load_recipe("fi", written(tmp_path, "[checkpoint]\nmax_length = 0")) == Recipe()
 
 
 @pytest.mark.parametrize("name", ['"nothing"', '"../shared"', "3"])

@@ -137,6 +137,11 @@ def check_target(target: Path) -> None:
             f"{target} is no name for a module folder; name the folder to make, such as modules/et"
         )
     if not target.exists():
+        above = next(folder for folder in target.absolute().parents if folder.exists())
+        if not (above.is_dir() and os.access(above, os.W_OK)):
+            raise ModuleError(
+                f"{target} cannot be written: {above} is no folder that takes files; name another place"
+            )
         return
     files = {entry.name for entry in target.iterdir()} if target.is_dir() else None
     if files is None or files - _FILES or (files and CONFIG_FILE not in files):
