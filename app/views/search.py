@@ -32,15 +32,15 @@ def show() -> None:
     if not good and not bad:
         no_collections()
         return
-    with st.container(horizontal=True, key="bar"):
-        lang = language_picker()
-        chosen = collection_picker(list(good))
-        versions = store.versions(chosen)
-        where = filters(versions)
-        k, space, folded = settings()
-    _damaged(bad)
-    like = st.query_params.get("like")
     try:
+        with st.container(horizontal=True, key="bar"):
+            lang = language_picker()
+            chosen = collection_picker(list(good))
+            versions = store.versions(chosen)
+            where = filters(versions)
+            k, space, folded = settings()
+        _damaged(bad)
+        like = st.query_params.get("like")
         if like:
             _similar(like, versions, k, where, folded)
         elif query:

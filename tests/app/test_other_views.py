@@ -1,6 +1,6 @@
 import errno
 
-from tests.app.conftest import damage, html
+from tests.app.conftest import damage, html, overwrite
 
 QUERY = "saanko itse sahata naapurin puolelta pihalle kasvavat oksat"
 
@@ -80,6 +80,11 @@ def test_a_collection_is_verified_on_demand(page, store):
     damage(store / "twins")
     app.button(key="verify_twins").click().run()
     assert "documents.parquet has" in html(app)
+
+
+def test_a_map_of_documents_that_cannot_be_read_says_so(page, store):
+    overwrite(store / "demo-fi")
+    assert "documents.parquet is damaged" in html(page("map", c="demo-fi"))
 
 
 def test_a_damaged_collection_is_shown_with_its_damage(page, store):

@@ -5,7 +5,7 @@ from datetime import date
 
 import pytest
 
-from tests.app.conftest import HOSTILE, damage, html
+from tests.app.conftest import HOSTILE, damage, html, overwrite
 from xsearch import Corpus
 from xsearch.search import index_corpus
 
@@ -137,6 +137,15 @@ def test_a_damaged_collection_is_left_out_with_the_command_that_tells_more(page,
     app = page(q=QUERY, lang="Finnish")
     assert "The collection demo-en is left out" in html(app)
     assert any(code.value.startswith("xsearch verify demo-en") for code in app.code)
+    assert hits(app) == 10
+
+
+def test_damage_that_shows_only_on_reading_is_told_and_the_other_collections_can_be_chosen(page, store):
+    overwrite(store / "demo-en")
+    app = page(q=QUERY, lang="Finnish", c="demo-en")
+    assert "demo-en/segments" in html(app)
+    assert "documents.parquet is damaged" in html(app)
+    app.multiselect(key="c").set_value(["demo-fi"]).run()
     assert hits(app) == 10
 
 
