@@ -55,6 +55,11 @@ def test_the_passage_of_a_question_can_be_searched_for(page):
     assert 'class="option chosen"' in html(app)
 
 
+def test_options_stand_in_the_order_of_their_letters(page):
+    app = page("questions", options="5")
+    assert [box.label for box in app.text_input] == ["Question", "A", "B", "C", "D", "E"]
+
+
 def test_a_question_that_is_not_complete_says_what_is_missing(page):
     assert "two options or more" in html(page("questions", question="who"))
 
