@@ -86,9 +86,7 @@ def _options(codes: list[str]) -> tuple[dict[str, str], str]:
         )
         lang = _language("Language of the options", "option_lang", codes)
     texts, letters = {}, _LETTERS[:count]
-    for first in range(
-        0, count, 2
-    ):  # row by row, as the keyboard goes, and a phone, which has one column
+    for first in range(0, count, 2):  # row by row, as the keyboard goes, and a phone, which has one column
         for letter, column in zip(letters[first : first + 2], st.columns(2), strict=False):
             texts[letter] = column.text_input(
                 letter, key=f"option_{letter}", bind="query-params", max_chars=1000
