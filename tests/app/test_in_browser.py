@@ -250,6 +250,14 @@ def test_a_broken_collection_is_told_and_the_others_work(tab):
     page.get_by_text("documents.parquet has").wait_for()
 
 
+def test_verifying_a_collection_that_has_been_dropped_since_says_so(tab, store):
+    shutil.copytree(store / "twins", store / "gone")
+    page = tab("collections")
+    shutil.rmtree(store / "gone")
+    page.locator(".st-key-verify_gone button").click()
+    page.get_by_text("No collection 'gone'").wait_for()
+
+
 def test_a_phone_needs_no_sideways_scrolling(tab):
     for path in (
         f"?q={QUERY}",
