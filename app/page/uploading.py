@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -75,13 +76,16 @@ def _index(file: UploadedFile, lang: str, column: str | None, name: str) -> tupl
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / f"{stem}{Path(file.name).suffix.lower()}"
         copy.write_bytes(file.getbuffer())
-        corpus = Corpus.open(copy, text_column=column, lang=lang)
-        if corpus.row_count > MOST_DOCUMENTS:
-            raise CorpusError(
-                f"the file has {corpus.row_count:,} documents, the page takes up to {MOST_DOCUMENTS:,}; "
-                "index it with `xsearch index`"
-            )
-        report = index_corpus(corpus, path, lang=lang, progress=lambda state: _show(bar, state))
+        try:
+            corpus = Corpus.open(copy, text_column=column, lang=lang)
+            if corpus.row_count > MOST_DOCUMENTS:
+                raise CorpusError(
+                    f"the file has {corpus.row_count:,} documents, the page takes up to {MOST_DOCUMENTS:,}; "
+                    "index it with `xsearch index`"
+                )
+            report = index_corpus(corpus, path, lang=lang, progress=lambda state: _show(bar, state))
+        except CorpusError as problem:  # where the copy stood means nothing to whoever sent the file
+            raise CorpusError(str(problem).replace(f"{folder}{os.sep}", "")) from None
     bar.empty()
     return name, report
 

@@ -15,6 +15,7 @@ from xsearch import Collection
 from xsearch.cli.printable import megabytes
 from xsearch.collection import Info
 from xsearch.collection.verification import verify
+from xsearch.errors import XsearchError
 
 
 def show() -> None:
@@ -57,8 +58,12 @@ def _described(version: store.Version) -> Info:
 def _verify(name: str) -> None:
     if not st.button("Verify every file", key=f"verify_{name}"):
         return
-    with st.spinner("Reading every file …"):
-        found = verify(Path(store.version(name).path))
+    try:
+        with st.spinner("Reading every file …"):
+            found = verify(Path(store.version(name).path))
+    except (XsearchError, OSError) as problem:  # dropped since the page was drawn
+        error(problem)
+        return
     if found.ok:
         st.html(f'<p class="status">Whole: {found.files} files, {escaped(megabytes(found.bytes))} read.</p>')
     for damage in found.damage:

@@ -36,11 +36,11 @@ def show() -> None:
     if not good:
         no_collections()
         return
-    with st.container(horizontal=True, key="bar"):
-        lang = language_picker()
-        versions = store.versions(collection_picker(list(good)))
-        by = _colour_picker(versions)
     try:
+        with st.container(horizontal=True, key="bar"):
+            lang = language_picker()
+            versions = store.versions(collection_picker(list(good)))
+            by = _colour_picker(versions)
         with st.spinner("Laying out the map …"):
             projection = answers.projected(versions)
         hits: tuple[Hit, ...] = ()

@@ -85,13 +85,12 @@ def _options(codes: list[str]) -> tuple[dict[str, str], str]:
             st.number_input("Options", 2, len(_LETTERS), 4, key="options", bind="query-params", width=130)
         )
         lang = _language("Language of the options", "option_lang", codes)
-    columns = st.columns(2)
-    texts = {
-        letter: columns[which % 2].text_input(
-            letter, key=f"option_{letter}", bind="query-params", max_chars=1000
-        )
-        for which, letter in enumerate(_LETTERS[:count])
-    }
+    texts, letters = {}, _LETTERS[:count]
+    for first in range(0, count, 2):  # row by row, as the keyboard goes, and a phone, which has one column
+        for letter, column in zip(letters[first : first + 2], st.columns(2), strict=False):
+            texts[letter] = column.text_input(
+                letter, key=f"option_{letter}", bind="query-params", max_chars=1000
+            )
     return {letter: text.strip() for letter, text in texts.items() if text and text.strip()}, lang
 
 

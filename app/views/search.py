@@ -32,15 +32,15 @@ def show() -> None:
     if not good and not bad:
         no_collections()
         return
-    with st.container(horizontal=True, key="bar"):
-        lang = language_picker()
-        chosen = collection_picker(list(good))
-        versions = store.versions(chosen)
-        where = filters(versions)
-        k, space, folded = settings()
-    _damaged(bad)
-    like = st.query_params.get("like")
     try:
+        with st.container(horizontal=True, key="bar"):
+            lang = language_picker()
+            chosen = collection_picker(list(good))
+            versions = store.versions(chosen)
+            where = filters(versions)
+            k, space, folded = settings()
+        _damaged(bad)
+        like = st.query_params.get("like")
         if like:
             _similar(like, versions, k, where, folded)
         elif query:
@@ -66,30 +66,36 @@ def _answer(request: Request, asked: Asked, *, every: bool, folded: bool) -> Non
         f'<span title="encoding {spent.encode * 1000:.0f} ms, searching {spent.search * 1000:.0f} ms, '
         f'fetching {spent.fetch * 1000:.0f} ms">{spent.total * 1000:.0f} ms</span>'
     )
-    _hits(result, status, folded=folded, shell=command(request, every=every), words=True)
+    shell = command(request, every=every)
+    _hits(result, status, filtered=request.where is not None, folded=folded, shell=shell, words=True)
 
 
 def _similar(like: str, versions: tuple[store.Version, ...], k: int, where: str | None, folded: bool) -> None:
     collection, _, id = like.partition("/")
-    home = store.version(collection)
-    source = answers.document(home, id)
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.html(f'<p class="status">Documents like <q dir="auto">{escaped(_short(source.text))}</q></p>')
-        st.button(
+        heading = st.empty()
+        st.button(  # there also where the document is not
             "Back to the search", key="back", icon=":material/close:", type="tertiary", on_click=_forget_like
         )
+    home = store.version(collection)
+    source = answers.document(home, id)
+    heading.html(f'<p class="status">Documents like <q dir="auto">{escaped(_short(source.text))}</q></p>')
     result = answers.like(home, id, versions, k, where)
     status = f"{_count(len(result.hits), 'document')} · {result.space} space"
-    _hits(result, status, folded=folded, shell=None, words=False)
+    _hits(result, status, filtered=where is not None, folded=folded, shell=None, words=False)
 
 
-def _hits(result: SearchResult, status: str, *, folded: bool, shell: str | None, words: bool) -> None:
+def _hits(
+    result: SearchResult, status: str, *, filtered: bool, folded: bool, shell: str | None, words: bool
+) -> None:
     if not result.hits:
-        notice(
-            "No document matches",
-            "The filters leave nothing. Widen or clear them, or search more collections.",
-        )
+        text = "The filters leave nothing. Widen or clear them, or search more collections."
+        if not filtered:
+            text = "There are no documents to choose from. Search more collections."
+        notice("No document matches", text)
         return
+    if filtered:
+        status += " · filtered"
     with st.container(
         horizontal=True, vertical_alignment="center", horizontal_alignment="distribute", key="status"
     ):

@@ -79,6 +79,12 @@ def damage(collection: Path) -> None:
     path.write_bytes(path.read_bytes()[:-10])
 
 
+def overwrite(collection: Path) -> None:
+    """Spoil what is in a file of a collection and leave its size."""
+    path = next(collection.glob("segments/*/documents.parquet"))
+    path.write_bytes(bytes(path.stat().st_size))
+
+
 @pytest.fixture
 def page(monkeypatch, store, modules):
     """Runs the page in this process: ``page(q="koira")`` is the search at /?q=koira, and a view by its name what

@@ -3,13 +3,14 @@
 import io
 import json
 import shutil
+import tomllib
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 
 from tests.app.browser import FLAGS, PATIENCE, chromium, served, settled
-from tests.app.conftest import HOSTILE, damage
+from tests.app.conftest import HOSTILE, MAIN, damage
 
 sync_api = pytest.importorskip("playwright.sync_api")
 pytestmark = [
@@ -133,6 +134,25 @@ def test_words_and_more_like_this(tab):
     assert "q=koira" in page.url
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_bars_have_the_colour_of_the_theme(tab, scheme):
+    page = tab(f"?q={QUERY}&c=demo-fi")
+    page.emulate_media(color_scheme=scheme)
+    page.reload()
+    settled(page)
+    theme = tomllib.loads((MAIN.parent / ".streamlit" / "config.toml").read_text())["theme"][scheme]
+    red, green, blue = bytes.fromhex(theme["primaryColor"].removeprefix("#"))
+    sync_api.expect(page.locator(".bar > span").first).to_have_css(
+        "background-color", f"rgb({red}, {green}, {blue})"
+    )
+
+
+def test_a_query_from_right_to_left_begins_at_the_right(tab):
+    box = tab("?q=وصلت الحافلة!&c=demo-fi&lang=Finnish").get_by_label("Query", exact=True)
+    sync_api.expect(box).to_have_css("unicode-bidi", "plaintext")
+    sync_api.expect(box).to_have_css("text-align", "start")
+
+
 def test_two_spaces_side_by_side(tab):
     page = tab(f"compare?q={QUERY}&lang=Finnish&in=demo-fi")
     assert page.get_by_text("hits in both").is_visible()
@@ -228,6 +248,14 @@ def test_a_broken_collection_is_told_and_the_others_work(tab):
     page = tab("collections")
     page.locator(".st-key-verify_broken button").click()
     page.get_by_text("documents.parquet has").wait_for()
+
+
+def test_verifying_a_collection_that_has_been_dropped_since_says_so(tab, store):
+    shutil.copytree(store / "twins", store / "gone")
+    page = tab("collections")
+    shutil.rmtree(store / "gone")
+    page.locator(".st-key-verify_gone button").click()
+    page.get_by_text("No collection 'gone'").wait_for()
 
 
 def test_a_phone_needs_no_sideways_scrolling(tab):

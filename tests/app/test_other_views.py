@@ -1,6 +1,8 @@
 import errno
+import io
+import shutil
 
-from tests.app.conftest import damage, html
+from tests.app.conftest import damage, html, overwrite
 
 QUERY = "saanko itse sahata naapurin puolelta pihalle kasvavat oksat"
 
@@ -27,8 +29,6 @@ def test_compare_answers_from_several_languages(page):
 
 
 def test_compare_without_a_collection_in_both_spaces_says_how_to_make_one(page, store):
-    import shutil
-
     shutil.rmtree(store / "demo-fi")
     app = page("compare", q=QUERY, lang="Finnish")
     assert "No collection has both spaces" in html(app)
@@ -53,6 +53,11 @@ def test_the_passage_of_a_question_can_be_searched_for(page):
     )
     assert "The passage, found in" in html(app)
     assert 'class="option chosen"' in html(app)
+
+
+def test_options_stand_in_the_order_of_their_letters(page):
+    app = page("questions", options="5")
+    assert [box.label for box in app.text_input] == ["Question", "A", "B", "C", "D", "E"]
 
 
 def test_a_question_that_is_not_complete_says_what_is_missing(page):
@@ -82,6 +87,11 @@ def test_a_collection_is_verified_on_demand(page, store):
     assert "documents.parquet has" in html(app)
 
 
+def test_a_map_of_documents_that_cannot_be_read_says_so(page, store):
+    overwrite(store / "demo-fi")
+    assert "documents.parquet is damaged" in html(page("map", c="demo-fi"))
+
+
 def test_a_damaged_collection_is_shown_with_its_damage(page, store):
     damage(store / "twins")
     assert "It cannot be opened" in html(page("collections"))
@@ -91,6 +101,20 @@ def test_an_upload_without_a_file_is_refused_in_words(page):
     app = page("collections")
     next(button for button in app.button if button.label == "Index").click().run()
     assert "Choose a file and the language" in html(app)
+
+
+def test_an_upload_that_cannot_be_read_is_named_as_it_was_sent(page, monkeypatch):
+    """AppTest has no file to upload, so the form is given one."""
+    from page import uploading
+
+    class Sent(io.BytesIO):
+        name = "pets.csv"
+
+    monkeypatch.setattr(uploading.st, "file_uploader", lambda *_, **__: Sent(b"text\n\xfc\n"))
+    app = page("collections")
+    app.selectbox(key="upload_lang").set_value("fi")
+    next(button for button in app.button if button.label == "Index").click().run()
+    assert "<p>Pets.csv, line 2: byte 0xfc is not UTF-8" in html(app)
 
 
 def test_a_disk_that_is_full_is_said_in_words(page, monkeypatch):

@@ -5,8 +5,8 @@ from datetime import date
 
 import pytest
 
-from tests.app.conftest import HOSTILE, damage, html
-from xsearch import Corpus
+from tests.app.conftest import HOSTILE, damage, html, overwrite
+from xsearch import Collection, Corpus
 from xsearch.search import index_corpus
 
 QUERY = "saanko itse sahata naapurin puolelta pihalle kasvavat oksat"
@@ -58,7 +58,21 @@ def test_filters_come_from_the_collections_columns(page):
 def test_a_filter_that_leaves_nothing_says_what_to_do(page):
     app = page(q=QUERY, c="demo-fi")
     app.text_input(key="f_title").set_value("no title has this").run()
-    assert "No document matches" in html(app)
+    assert "The filters leave nothing" in html(app)
+
+
+def test_hits_that_are_filtered_say_so(page):
+    app = page(q=QUERY, c="demo-fi")
+    assert "filtered" not in html(app)
+    app.multiselect(key="f_topic").set_value(["travel"]).run()
+    assert " · filtered" in html(app)
+
+
+def test_a_collection_without_documents_blames_no_filter(page, store):
+    Collection.open(store / "twins").delete(ids=["one", "two", "three"])
+    shown = html(page(q=QUERY, c="twins"))
+    assert "No document matches" in shown
+    assert "filters" not in shown
 
 
 def test_the_best_sentence_is_marked_once_the_hits_stand(page):
@@ -104,7 +118,10 @@ def test_a_new_query_ends_more_like_this(page):
 
 
 def test_an_address_with_a_document_that_is_gone_says_so(page):
-    assert "There is no document" in html(page(like="demo-fi/nothing"))
+    app = page(like="demo-fi/nothing", q=QUERY, c="demo-fi")
+    assert "There is no document" in html(app)
+    app.button(key="back").click().run()
+    assert hits(app) == 10
     assert "is no collection name" in html(page(like="../x"))
     assert "No collection" in html(page(like="etc/x"))
 
@@ -137,6 +154,15 @@ def test_a_damaged_collection_is_left_out_with_the_command_that_tells_more(page,
     app = page(q=QUERY, lang="Finnish")
     assert "The collection demo-en is left out" in html(app)
     assert any(code.value.startswith("xsearch verify demo-en") for code in app.code)
+    assert hits(app) == 10
+
+
+def test_damage_that_shows_only_on_reading_is_told_and_the_other_collections_can_be_chosen(page, store):
+    overwrite(store / "demo-en")
+    app = page(q=QUERY, lang="Finnish", c="demo-en")
+    assert "demo-en/segments" in html(app)
+    assert "documents.parquet is damaged" in html(app)
+    app.multiselect(key="c").set_value(["demo-fi"]).run()
     assert hits(app) == 10
 
 

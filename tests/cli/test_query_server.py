@@ -184,6 +184,8 @@ SOUND = json.dumps({"query": "kissa", "lang": "fi", "space": "shared", "hits": [
         (200, {}, SOUND),
         (200, {"Xsearch-Collections": "1"}, SOUND + b"\n" + SOUND),
         (200, {"Xsearch-Collections": "1"}, SOUND.replace(b"[]", b'[{"rank": 1}]')),
+        (200, {"Xsearch-Collections": "1", "Xsearch-Notices": "5"}, SOUND),
+        (200, {"Xsearch-Collections": "1", "Xsearch-Notices": "[" * 5000}, SOUND),
         (404, {}, b"<html>not found</html>"),
         (404, {}, b'{"error": {"message": "x"}}'),
         (302, {"Location": "http://127.0.0.1:1"}, b""),
@@ -203,6 +205,15 @@ def test_a_busy_server_is_asked_again(run, stranger, monkeypatch):
     assert waited == [3, 3]
     stranger += [busy] * 5
     assert refusal(run("query", "kissa", "--lang", "fi")) == "the server is busy"
+
+
+@pytest.mark.parametrize("wait", ["Wed, 21 Oct 2015 07:28:00 GMT", "-1", "\N{SUPERSCRIPT TWO}", "9" * 5000])
+def test_a_wait_that_is_no_number_of_seconds_is_taken_for_one(run, stranger, monkeypatch, wait):
+    waited = []
+    monkeypatch.setattr(remote.time, "sleep", waited.append)
+    stranger += [(503, {"Retry-After": wait}, b""), (200, {"Xsearch-Collections": "1"}, SOUND)]
+    assert run("query", "kissa", "--lang", "fi").exit_code == 0
+    assert waited == [1]
 
 
 def test_a_connection_that_the_server_has_closed_since_is_made_anew(run, stranger, write, monkeypatch):

@@ -10,6 +10,7 @@ from click.testing import CliRunner
 from tests.stored import FakeEncoder, contents, create, put, random_vectors
 from xsearch.cli.main import cli
 from xsearch.collection import Collection, IndexSettings
+from xsearch.collection.facets import facets
 from xsearch.collection.manifest import MANIFEST_NAME, _checksum
 from xsearch.errors import CollectionError, QueryError
 
@@ -232,3 +233,14 @@ def test_cleaning_never_follows_a_link_out_of_the_collection(whole, tmp_path):
     rewrite(whole, tombstones=None, count=260)
     Collection.open(whole.path).delete(ids=["d10"])
     assert (outside / "precious").read_text() == "x"
+
+
+@pytest.mark.parametrize("footer", [True, False])
+def test_documents_that_are_no_parquet_any_more_are_named_when_they_are_read(whole, footer):
+    path = next(whole.path.glob("segments/*/documents.parquet"))
+    content = path.read_bytes()
+    kept = content[-int.from_bytes(content[-8:-4], "little") - 8 :] if footer else b""
+    path.write_bytes(bytes(len(content) - len(kept)) + kept)
+    for read in (lambda: list(whole.documents()), lambda: facets([whole])):
+        with pytest.raises(CollectionError, match=r"documents\.parquet is damaged: .*`xsearch verify`"):
+            read()

@@ -88,6 +88,26 @@ def test_a_reader_keeps_its_state_until_it_refreshes(news):
     assert reader.search(texts(1, 2)[0], lang="fi", k=1)[0].id != "d1"
 
 
+def test_a_query_that_is_overtaken_again_and_again_is_answered_from_the_last_commit(news, monkeypatch):
+    reader = Collection.open(news.path, encoder_for=FakeEncoder)
+    look, gone = reader.refresh, ["d1", "d2", "d3"]
+
+    def commit() -> None:
+        news.delete(ids=[gone.pop()])
+        news.compact()  # takes away the files that a filter opens
+
+    def look_too_early() -> bool:
+        changed = look()
+        if gone:
+            commit()
+        return changed
+
+    monkeypatch.setattr(reader, "refresh", look_too_early)
+    commit()
+    found = reader.search("x", lang="fi", k=100, where="true")
+    assert {hit.id for hit in found} == {f"d{n}" for n in range(100) if n not in (1, 2, 3)}
+
+
 def test_a_reader_notices_a_collection_made_anew_with_as_many_commits(news):
     Collection.open(news.path).drop()
     put(create(news.path), 200, 205)

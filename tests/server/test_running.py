@@ -13,6 +13,7 @@ import pytest
 from tests.server.running import running
 
 SLOW = (str(Path(__file__).with_name("slow.py")),)
+IMPATIENT = (str(Path(__file__).with_name("impatient.py")),)
 ASKED = {"query": "kissa ja koira", "lang": "fi", "k": 1}
 
 
@@ -53,6 +54,15 @@ def test_idle_and_half_sent_connections_do_not_keep_it_from_stopping(store):
             idle.sendall(b"POST /search HTTP/1.1\r\nHost: localhost\r\n")
             time.sleep(0.2)
             assert server.stop()[0] == 0
+
+
+@pytest.mark.parametrize("sent", [b"", b"POST /search HTTP/1.1\r\nHost: localhost\r\n"])
+def test_connections_without_a_whole_request_are_closed(store, sent):
+    with running(store, program=IMPATIENT) as server:
+        with socket.create_connection(("127.0.0.1", server.port), timeout=30) as held:
+            held.sendall(sent)
+            assert held.recv(1) == b""
+        assert server.post("/search", ASKED)[0] == 200
 
 
 def test_beyond_its_queue_it_answers_429_at_once_and_everything_else_is_answered(store):

@@ -20,6 +20,7 @@ _PATIENCE = 120.0
 _TRIES = 5
 _BUSY = (429, 503)
 _TOO_MUCH = (400, 413)
+_SECONDS = re.compile(r"[0-9]{1,9}")
 _DURATION = re.compile(r"(\w+);dur=([\d.]+)")
 
 
@@ -85,7 +86,7 @@ class RemoteServer:
                     for name, took in _DURATION.findall(headers.get("server-timing", ""))
                 },
             )
-        except ValueError:
+        except (ValueError, TypeError, RecursionError):
             raise ServerError(self._stranger()) from None
         if len(answers) != len(queries):
             raise ServerError(self._stranger())
@@ -112,7 +113,7 @@ class RemoteServer:
             if status not in _BUSY or tries == _TRIES:
                 return status, headers, answer
             wait = headers.get("retry-after", "1")
-            time.sleep(min(int(wait), 10) if wait.isdigit() else 1)
+            time.sleep(min(int(wait), 10) if _SECONDS.fullmatch(wait) else 1)
 
     def _exchange(self, body: bytes) -> tuple[int, dict[str, str], bytes]:
         """One answer; over a new connection where the server, after a pause of ours, has closed the one from before."""

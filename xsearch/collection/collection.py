@@ -307,20 +307,20 @@ class Collection:
         return self._in_any_state(lambda: self._answer_words(query, unit, choice, lang, k, where))
 
     def _in_any_state(self, ask: Callable[[], Found]) -> Found:
-        """What `ask` gives; asked again if a commit since has taken a file away that was not open yet.
+        """What `ask` gives; asked again whenever a commit since has taken a file away that was not open yet.
 
         Raises CollectionError if the collection was made anew since, with vectors that are not those asked for.
         """
         before = self.manifest
-        try:
-            return ask()
-        except FileNotFoundError as error:
-            if self.refresh():
-                _check_same(before, self.manifest, self.name)
+        while True:
+            try:
                 return ask()
-            raise CollectionError(
-                f"a file of {self.path} is missing: {error}; `xsearch verify` names it"
-            ) from error
+            except FileNotFoundError as error:
+                if not self.refresh():
+                    raise CollectionError(
+                        f"a file of {self.path} is missing: {error}; `xsearch verify` names it"
+                    ) from error
+            _check_same(before, self.manifest, self.name)
 
     def _answer_words(
         self, query: str, unit: NDArray[np.float32], choice: SpaceChoice, lang: str, k: int, where: str | None

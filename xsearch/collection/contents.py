@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,7 +34,7 @@ def live_rows(snapshot: Snapshot, segments: Sequence[Segment], batch_rows: int) 
 
     for segment in segments:
         row = 0
-        for batch in _batches(segment.parquet(), batch_rows):
+        for batch in _batches(segment, batch_rows):
             rows = np.arange(row, row + batch.num_rows)
             row += batch.num_rows
             alive = ~snapshot.is_dead(segment.keys[rows])
@@ -43,12 +43,14 @@ def live_rows(snapshot: Snapshot, segments: Sequence[Segment], batch_rows: int) 
                 yield LiveRows(segment, segment.keys[rows[alive]], rows[alive], table)
 
 
-def _batches(file: Any, batch_rows: int) -> Iterator["pa.RecordBatch"]:
-    """The rows of a `pyarrow.parquet.ParquetFile` by row groups, since only within one are the rows' sizes alike."""
-    for number in range(file.num_row_groups):
-        group = file.metadata.row_group(number)
-        fitting = group.num_rows * _BATCH_BYTES // max(group.total_byte_size, 1)
-        yield from file.iter_batches(min(batch_rows, max(1, fitting)), row_groups=[number])
+def _batches(segment: Segment, batch_rows: int) -> Iterator["pa.RecordBatch"]:
+    """The rows of a segment by row groups, since only within one are the rows' sizes alike."""
+    file = segment.parquet()
+    with segment.reading():
+        for number in range(file.num_row_groups):
+            group = file.metadata.row_group(number)
+            fitting = group.num_rows * _BATCH_BYTES // max(group.total_byte_size, 1)
+            yield from file.iter_batches(min(batch_rows, max(1, fitting)), row_groups=[number])
 
 
 def stream(

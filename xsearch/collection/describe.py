@@ -90,7 +90,8 @@ def _dead_languages(snapshot: Snapshot, segment: Segment) -> dict[str, int]:
         return {}
     if len(segment.record.languages) == 1:
         return dict.fromkeys(segment.record.languages, len(rows))
-    langs = segment.parquet().read(columns=[LANG]).column(0).take(rows).value_counts()
+    with segment.reading():
+        langs = segment.parquet().read(columns=[LANG]).column(0).take(rows).value_counts()
     return {count["values"]: count["counts"] for count in langs.to_pylist()}
 
 

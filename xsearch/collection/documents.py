@@ -11,8 +11,8 @@ PLAIN byte arrays, required columns (https://parquet.apache.org/docs/file-format
 import errno
 import mmap
 import os
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -214,7 +214,7 @@ class DocumentsReader:
             length = int.from_bytes(self._texts[start : start + 4], "little")
             return self._texts[start + 4 : start + 4 + length].decode()
         except (ValueError, IndexError, OverflowError):
-            raise self._damaged("documents.parquet", row) from None
+            raise self._damaged("documents.parquet", f"row {row}") from None
 
     def record(self, row: int) -> list[Any]:
         """Id, language and metadata values of a row."""
@@ -225,7 +225,7 @@ class DocumentsReader:
                 raise ValueError("no id and language")
             return record
         except (ValueError, IndexError, OverflowError, TypeError, RecursionError):
-            raise self._damaged("records.jsonl", row) from None
+            raise self._damaged("records.jsonl", f"row {row}") from None
 
     def check_in_place(self) -> None:
         """Raise FileNotFoundError if the Parquet file is gone or another has its name, as after a drop and a new index.
@@ -237,15 +237,26 @@ class DocumentsReader:
             raise FileNotFoundError(errno.ENOENT, "No such file", str(self._path))
 
     def parquet(self) -> Any:
-        """The same documents as a `pyarrow.parquet.ParquetFile` over the memory map."""
+        """The same documents as a `pyarrow.parquet.ParquetFile` over the memory map; to be read while `reading`."""
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        return pq.ParquetFile(pa.BufferReader(pa.py_buffer(self._texts)))
+        with self.reading():
+            return pq.ParquetFile(pa.BufferReader(pa.py_buffer(self._texts)))
 
-    def _damaged(self, name: str, row: int) -> CollectionError:
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Within it, CollectionError is raised where Arrow finds that the file is no Parquet."""
+        import pyarrow as pa
+
+        try:
+            yield
+        except (OSError, pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+            raise self._damaged("documents.parquet", str(error).partition("\n")[0]) from None
+
+    def _damaged(self, name: str, problem: str) -> CollectionError:
         return CollectionError(
-            f"{self._folder / name} is damaged at row {row}; `xsearch verify` names every damaged file, "
+            f"{self._folder / name} is damaged: {problem}; `xsearch verify` names every damaged file, "
             "restore them from a backup or index the corpus again"
         )
 

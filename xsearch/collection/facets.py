@@ -110,8 +110,9 @@ def _columns(name: str, snapshots: Sequence[Snapshot]) -> "Iterator[pa.Array]":
         for segment in snapshot.segments:
             file = segment.parquet()
             if name in file.schema_arrow.names:
-                for batch in file.iter_batches(_BATCH_ROWS, columns=[name]):
-                    yield batch.column(0)
+                with segment.reading():
+                    for batch in file.iter_batches(_BATCH_ROWS, columns=[name]):
+                        yield batch.column(0)
 
 
 def _counts(name: str, snapshots: Sequence[Snapshot]) -> dict[str | bool, int] | None:

@@ -10,7 +10,7 @@ vectors.SPACE.npy   (n, d) float16, one for each indexed space
 import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import AbstractContextManager, ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -179,5 +179,9 @@ class Segment:
         self._documents.check_in_place()
 
     def parquet(self) -> Any:
-        """The documents as a `pyarrow.parquet.ParquetFile`."""
+        """The documents as a `pyarrow.parquet.ParquetFile`; to be read while `reading`."""
         return self._documents.parquet()
+
+    def reading(self) -> AbstractContextManager[None]:
+        """Within it, CollectionError is raised where the Parquet file turns out to be damaged."""
+        return self._documents.reading()

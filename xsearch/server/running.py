@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import signal
 import socket
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from xsearch.errors import ServerError
 from xsearch.server.application import application
@@ -19,8 +21,8 @@ _CONNECTIONS = 512
 """Beyond this many connections a request is answered 503 at once, so that the process keeps its file handles."""
 
 _IDLE = 75
-"""Seconds that an idle connection is kept. HTTP clients drop theirs after 5 (httpx) to 60, and must be first to close,
-or a request meets a connection that is just being closed.
+"""Seconds that a connection is kept without a request. HTTP clients drop theirs after 5 (httpx) to 60, and must be
+first to close, or a request meets a connection that is just being closed.
 """
 
 _LAST_REQUESTS = 75
@@ -52,7 +54,7 @@ def serve(
     names = address.names if loopback else (*address.names, socket.gethostname())
     config = uvicorn.Config(
         application(store, limits, device=device, loopback=loopback, names=names),
-        http="h11",
+        http=_Connection,
         ws="none",
         lifespan="on",
         log_config=None,
@@ -74,6 +76,24 @@ def serve(
         for one, handler in before.items():
             signal.signal(one, handler)
         listener.close()
+
+
+class _Connection(H11Protocol):
+    """Closes a connection whose request's headers do not arrive in time, the first one's too.
+
+    Uvicorn counts the time after an answer only, until any byte comes: as many connections as there may be, silent or
+    with half a request, would keep everybody else out for good.
+    """
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self.timeout_keep_alive_task = self.loop.call_later(
+            self.timeout_keep_alive, self.timeout_keep_alive_handler
+        )
+
+    def data_received(self, data: bytes) -> None:
+        self.conn.receive_data(data)
+        self.handle_events()  # stops the clock when the headers are complete
 
 
 def _listen(address: Address) -> socket.socket:
