@@ -239,6 +239,11 @@ def test_json_values_of_mixed_or_odd_types_become_json_text(tmp_path):
     assert (first["nested"], second["nested"]) == ({"a": 1, "b": None}, {"a": None, "b": [2]})
 
 
+def test_true_and_false_beside_fractions_stay_themselves(tmp_path):
+    corpus = Corpus.open(write(tmp_path / "j.jsonl", [{"text": "x", "n": True}, {"text": "y", "n": 1.5}]))
+    assert [document["n"] for document in documents(corpus)] == ["true", "1.5"]
+
+
 def test_half_a_character_escaped_in_json_is_replaced(tmp_path):
     (tmp_path / "j.jsonl").write_text('{"text": "a\\ud83d", "note": ["\\ud83d\\ude00"]}\n')
     assert documents(Corpus.open(tmp_path / "j.jsonl")) == [{"id": "j:1", "text": "a�", "note": ["😀"]}]

@@ -174,6 +174,8 @@ def _json_type(values: Sequence[Any]) -> pa.DataType:
         kind = pa.array(values).type
     except (pa.ArrowException, OverflowError, ValueError, TypeError):
         return pa.string()
+    if pa.types.is_floating(kind) and any(isinstance(value, bool) for value in values):
+        return pa.string()  # Arrow would make true 1.0
     return kind if _storable(kind) else pa.string()
 
 
