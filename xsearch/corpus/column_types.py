@@ -129,9 +129,10 @@ def conform(rows: pa.Table | pa.RecordBatch, schema: pa.Schema) -> pa.Table:
     Raises:
         CorpusError: as ``json_array``.
     """
+    present = set(rows.schema.names)
     arrays = [
         cast_array(rows.column(column.name), column.type, column.name)
-        if column.name in rows.schema.names
+        if column.name in present
         else pa.nulls(rows.num_rows, column.type)
         for column in schema
     ]
