@@ -1,5 +1,7 @@
 """Names of collections."""
 
+import unicodedata
+
 import pytest
 
 from xsearch.errors import CollectionError
@@ -21,3 +23,14 @@ def test_the_longest_names_make_folders(tmp_path, name):
 def test_a_long_file_name_is_cut_to_a_name(tmp_path):
     file = tmp_path / ("\u3042" * 80 + ".csv")
     assert name_for([str(file)]) == "\u3042" * 73
+
+
+@pytest.mark.parametrize("name", ["समाचार", "వార్తలు", "e\u0301te\u0301"])
+def test_words_of_scripts_with_vowel_signs_are_names(tmp_path, name):
+    assert collection_path(tmp_path, name) == tmp_path / name
+    assert name_for([str(tmp_path / f"{name} 2.csv")]) == unicodedata.normalize("NFC", f"{name}-2")
+
+
+def test_a_name_begins_with_no_mark(tmp_path):
+    with pytest.raises(CollectionError, match="is no collection name"):
+        collection_path(tmp_path, "\u0301a")

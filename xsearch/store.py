@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 
 from xsearch.errors import CollectionError
 
-_NAME = re.compile(r"\w[\w.-]{0,99}")
+_LONGEST = 100
 _MOST_BYTES = 221
 """File systems allow 255; while a collection is made or dropped, its folder's name is 34 longer."""
 
@@ -24,7 +24,7 @@ def collection_path(store: Path, name: str) -> Path:
     if not _is_name(name):
         raise CollectionError(
             f"{name[:60]!r} is no collection name; expected letters, digits, '_', '-' and '.', "
-            f"starting with a letter or digit, at most 100, and {_MOST_BYTES} bytes"
+            f"starting with a letter or digit, at most {_LONGEST}, and {_MOST_BYTES} bytes"
         )
     return store / name
 
@@ -38,7 +38,10 @@ def name_for(corpus: Sequence[str]) -> str:
     if len(corpus) != 1:
         raise CollectionError("the corpus has several paths; name the collection with -c")
     path = Path(corpus[0]).resolve()
-    name = re.sub(r"[^\w.-]+", "-", path.name if path.is_dir() else path.stem).strip("-.")[:100]
+    # composed, as people type it: some systems keep file names with accents apart from their letters
+    stem = unicodedata.normalize("NFC", path.name if path.is_dir() else path.stem)
+    known = "".join(character if _may_stand(character) else " " for character in stem)
+    name = "-".join(known.split()).strip("-.")[:_LONGEST]
     name = name.encode()[:_MOST_BYTES].decode(errors="ignore")
     if not _is_name(name):
         raise CollectionError(f"no collection name can be made of {corpus[0]!r}; give one with -c")
@@ -68,7 +71,14 @@ def existing_path(store: Path, name: str) -> Path:
 
 
 def _is_name(name: str) -> bool:
-    return _NAME.fullmatch(name) is not None and len(name.encode()) <= _MOST_BYTES
+    begins = name[:1].isalnum() or name[:1] == "_"
+    stands = begins and len(name) <= _LONGEST and all(map(_may_stand, name))
+    return stands and len(name.encode()) <= _MOST_BYTES
+
+
+def _may_stand(character: str) -> bool:
+    """Whether a name may have it: accents and vowel signs, which Unicode counts apart, are parts of letters."""
+    return character.isalnum() or character in "_-." or unicodedata.category(character).startswith("M")
 
 
 def _has_manifest(folder: Path) -> bool:

@@ -3,6 +3,7 @@
 import errno
 import subprocess
 import sys
+from pathlib import Path
 
 import click
 import pytest
@@ -70,6 +71,16 @@ def test_a_full_disk_and_the_like_are_one_line_with_the_file_and_a_remedy(run, f
     failing(OSError(code, "No luck", "indexes/x"))
     assert refusal(run("list")).startswith("indexes/x: No luck; ")
     assert remedy in run("list").stderr
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["list", "--help"]])
+def test_a_full_disk_below_what_help_is_written_to_is_one_line(arguments):
+    with Path("/dev/full").open("wb") as full:
+        result = subprocess.run(
+            [sys.executable, "-m", "xsearch.cli", *arguments], stdout=full, stderr=subprocess.PIPE, text=True
+        )
+    assert (result.returncode, result.stderr.count("\n")) == (1, 1)
+    assert result.stderr.startswith("Error: No space left on device")
 
 
 def test_running_out_of_memory_is_one_line(run, failing):

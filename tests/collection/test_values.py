@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from xsearch.collection.columns import storable
 from xsearch.collection.documents import DocumentsWriter
 from xsearch.collection.values import dumps, loads
 from xsearch.errors import CollectionError
@@ -59,3 +60,14 @@ def test_values_that_python_has_no_form_for_are_refused(tmp_path, values):
     with pytest.raises(CollectionError, match="column 'when' has values that cannot be stored"):
         writer.append(np.array([1]), ["a"], ["text"], ["en"], table)
     writer.abandon()
+
+
+def test_nanoseconds_are_cut_to_microseconds():
+    kept = storable(pa.table({"when": pa.array([1_500, None], pa.timestamp("ns"))}))
+    assert kept["when"] == pa.chunked_array([pa.array([1, None], pa.timestamp("us"))])
+
+
+def test_a_time_beyond_what_microseconds_reach_is_refused_and_becomes_no_other():
+    table = pa.table({"when": pa.array([2**62], pa.timestamp("ms"))})
+    with pytest.raises(CollectionError, match="column 'when' has values that cannot be stored"):
+        storable(table)

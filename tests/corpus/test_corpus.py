@@ -217,9 +217,13 @@ def test_quotes_enclose_cells_in_a_tsv_file_where_they_all_can(tmp_path):
     assert documents(Corpus.open(tmp_path / "c.tsv")) == [{"id": "c:1", "text": 'a "b"\tc\nd', "n": 1}]
 
 
-def test_a_header_cell_may_hold_other_delimiters_in_quotes(tmp_path):
-    (tmp_path / "c.csv").write_text('"a;b",text\n1,x\n')
-    assert documents(Corpus.open(tmp_path / "c.csv")) == [{"id": "c:1", "text": "x", "a;b": 1}]
+@pytest.mark.parametrize(
+    "header", ['"a;b",text', 'text,"a;b"', '"text";"a,b"', '"a,b"|"text"', '"text"\t"a|b"']
+)
+def test_a_header_cell_may_hold_other_delimiters_in_quotes(tmp_path, header):
+    (tmp_path / "c.csv").write_text(f"{header}\n{header}\n")
+    (row,) = documents(Corpus.open(tmp_path / "c.csv", text_column="text"))
+    assert all(name == cell for name, cell in row.items() if name != "id")
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
@@ -237,6 +241,11 @@ def test_json_values_of_mixed_or_odd_types_become_json_text(tmp_path):
     first, second = documents(Corpus.open(write(tmp_path / "j.jsonl", rows)))
     assert (first["mixed"], second["mixed"], first["empty"], first["big"]) == ("1", "one", "{}", str(2**80))
     assert (first["nested"], second["nested"]) == ({"a": 1, "b": None}, {"a": None, "b": [2]})
+
+
+def test_true_and_false_beside_fractions_stay_themselves(tmp_path):
+    corpus = Corpus.open(write(tmp_path / "j.jsonl", [{"text": "x", "n": True}, {"text": "y", "n": 1.5}]))
+    assert [document["n"] for document in documents(corpus)] == ["true", "1.5"]
 
 
 def test_half_a_character_escaped_in_json_is_replaced(tmp_path):

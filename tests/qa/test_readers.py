@@ -1,5 +1,6 @@
 """Reading questions: the formats, languages, and rows that cannot be scored."""
 
+import csv
 import json
 
 import pyarrow as pa
@@ -43,6 +44,15 @@ def test_the_generic_columns_are_read_from_every_format(tmp_path, suffix):
     assert (question.passage, question.question) == ("A cat sleeps.", "Who sleeps?")
     assert question.options == ("a cat", "a dog")
     assert (question.answer, question.row) == (0, 1)
+
+
+def test_a_cell_of_csv_may_be_as_long_as_a_passage_in_the_other_formats(tmp_path):
+    csv.field_size_limit(131_072)  # as in a process that has read no CSV file yet
+    passage = "A cat sleeps. " * 10_000
+    path = tmp_path / "questions.csv"
+    path.write_text(f'passage,question,options\n{passage},Who sleeps?,"[""a cat"", ""a dog""]"\n')
+    (question,), _ = read(path)
+    assert question.passage == passage.strip()
 
 
 def test_language_columns_of_a_row_win_over_the_defaults(tmp_path):

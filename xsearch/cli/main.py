@@ -9,6 +9,8 @@ from __future__ import annotations
 import errno
 import importlib
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import TextIOWrapper
 from typing import Any, NamedTuple
 
@@ -66,21 +68,34 @@ class Commands(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl([(name, entry.help) for name, entry in COMMANDS.items()])
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Reads the options; ``--help`` and ``--version`` print here."""
+        with _in_one_line():
+            return super().parse_args(ctx, args)
+
     def invoke(self, ctx: click.Context) -> Any:
-        """Runs a command; whatever the user can do something about ends as one line and exit code 1."""
+        """Runs a command."""
         try:
-            return super().invoke(ctx)
-        except XsearchError as error:
-            raise click.ClickException(printable(str(error))) from error
-        except OSError as error:
-            if error.errno == errno.EPIPE:
-                raise
-            raise click.ClickException(printable(_system_message(error))) from error
-        except MemoryError as error:
-            raise click.ClickException("out of memory; close other programs or split the input") from error
+            with _in_one_line():
+                return super().invoke(ctx)
         except KeyboardInterrupt:
             click.echo("\nInterrupted.", err=True)
             ctx.exit(130)
+
+
+@contextmanager
+def _in_one_line() -> Iterator[None]:
+    """Whatever the user can do something about ends as one line and exit code 1."""
+    try:
+        yield
+    except XsearchError as error:
+        raise click.ClickException(printable(str(error))) from error
+    except OSError as error:
+        if error.errno == errno.EPIPE:
+            raise
+        raise click.ClickException(printable(_system_message(error))) from error
+    except MemoryError as error:
+        raise click.ClickException("out of memory; close other programs or split the input") from error
 
 
 def _system_message(error: OSError) -> str:

@@ -37,6 +37,9 @@ def ui(host: str, port: int, store: Path) -> None:
         )
     notice(f"The page is at http://{host}:{port}; stop it with Ctrl-C.")
     options = ["--server.address", host, "--server.port", str(port), "--browser.gatherUsageStats", "false"]
-    os.environ["XSEARCH_STORE"] = str(store.absolute())
+    paths = os.pathsep.join(path for path in sys.path if path)
+    environment = {**os.environ, "XSEARCH_STORE": str(store.absolute()), "PYTHONPATH": paths}
+    # -P: no module of the folder that it is started in
+    command = [sys.executable, "-P", "-m", "streamlit", "run", str(page), *options]
     sys.stdout.flush()
-    os.execv(sys.executable, [sys.executable, "-m", "streamlit", "run", str(page), *options])  # noqa: S606
+    os.execve(sys.executable, command, environment)  # noqa: S606

@@ -13,22 +13,32 @@ if TYPE_CHECKING:
 def storable(metadata: "pa.Table") -> "pa.Table":
     """The table with dictionaries decoded and nanoseconds cut to microseconds, which is what Python's datetime holds.
 
-    Raises CollectionError for names that the filter could not tell apart and for types that have no value in
-    Python.
+    Raises CollectionError for names that the filter could not tell apart, for types that have no value in
+    Python, and for times that microseconds do not reach.
     """
     import pyarrow as pa
+    import pyarrow.compute as pc
 
     seen: dict[str, str] = {}
     for name in metadata.column_names:
         if name.lower() in INTERNAL or not name:
             raise CollectionError(f"a metadata column may not be called {name!r}; rename it")
-        if (other := seen.setdefault(name.lower(), name)) != name or metadata.column_names.count(name) > 1:
+        if name.lower() in seen:
             raise CollectionError(
-                f"the metadata columns {other!r} and {name!r} are one name to SQL, which ignores case; "
+                f"the metadata columns {seen[name.lower()]!r} and {name!r} are one name to SQL, which ignores case; "
                 "rename one"
             )
+        seen[name.lower()] = name
     fields = [pa.field(field.name, _storable_type(field.name, field.type)) for field in metadata.schema]
-    return metadata.cast(pa.schema(fields), safe=False)
+    columns = []
+    for field, column in zip(fields, metadata.columns, strict=True):
+        try:
+            columns.append(pc.cast(column, options=pc.CastOptions(field.type, allow_time_truncate=True)))
+        except pa.ArrowInvalid as error:
+            raise CollectionError(
+                f"the metadata column {field.name!r} has values that cannot be stored ({error}); mend or drop it"
+            ) from error
+    return pa.table(columns, schema=pa.schema(fields)) if columns else metadata
 
 
 def fit(metadata: "pa.Table", columns: tuple[ColumnRecord, ...]) -> "pa.Table":

@@ -132,9 +132,10 @@ def conform(rows: pa.Table | pa.RecordBatch, schema: pa.Schema) -> pa.Table:
     """
     if not schema.names:
         return no_metadata(rows.num_rows)
+    present = set(rows.schema.names)
     arrays = [
         cast_array(rows.column(column.name), column.type, column.name)
-        if column.name in rows.schema.names
+        if column.name in present
         else pa.nulls(rows.num_rows, column.type)
         for column in schema
     ]
@@ -177,6 +178,8 @@ def _json_type(values: Sequence[Any]) -> pa.DataType:
         kind = pa.array(values).type
     except (pa.ArrowException, OverflowError, ValueError, TypeError):
         return pa.string()
+    if pa.types.is_floating(kind) and any(isinstance(value, bool) for value in values):
+        return pa.string()  # Arrow would make true 1.0
     return kind if _storable(kind) else pa.string()
 
 

@@ -74,9 +74,9 @@ class DelimitedSource:
         return self.path.suffix.lower() == ".tsv"
 
     def _columns_if(self, delimiter: str) -> int:
-        """How many columns the header names if this separates its cells, which may span lines."""
+        """How many columns the header names if this separates its cells, which may span lines; 0 if it cannot."""
         try:
-            return len(next(filter(None, csv.reader(self._lines(), delimiter=delimiter)), []))
+            return len(next(filter(None, csv.reader(self._lines(), delimiter=delimiter, strict=True)), []))
         except csv.Error:
             return 0
 

@@ -56,7 +56,8 @@ class ParquetSource:
             return file.schema_arrow
 
     def _chunks(self, columns: Columns, schema: pa.Schema, size: int) -> Iterator[Rows]:
-        wanted = [*columns.roles, *(name for name in schema.names if name in self._schema.names)]
+        present = set(self._schema.names)
+        wanted = [*columns.roles, *filter(present.__contains__, schema.names)]
         number = 0
         with self._reading(), pq.ParquetFile(self.path, buffer_size=_READ_BUFFER, pre_buffer=False) as file:
             size = min(size, _rows_in_chunk(file.metadata))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,7 +53,7 @@ def no_metadata(rows: int) -> pa.Table:
 
 def refuse_repeated(path: Path, names: Sequence[str]) -> None:
     """Raise CorpusError if two columns of a file have one name."""
-    repeated = {name for name in names if names.count(name) > 1}
+    repeated = [name for name, times in Counter(names).items() if times > 1]
     if repeated:
         raise CorpusError(f"{path} has several columns named {min(repeated)!r}; expected different names")
 

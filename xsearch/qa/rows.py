@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MAX_LINE_CHARACTERS = 16_000_000
-"""A longer line of JSON is refused: it is not a row of questions, and would fill the memory."""
+"""A longer line of JSON, or cell of CSV, is refused: it is not a row of questions, and would fill the memory."""
 
 JSON_SUFFIXES = (".jsonl", ".ndjson")
 TABLE_SUFFIXES = (".parquet", *JSON_SUFFIXES, ".csv", ".tsv")
@@ -207,6 +207,7 @@ def _jsonl_rows(handle: TextIO, path: Path, invalid: InvalidRows) -> Iterator[Ro
 
 
 def _csv_rows(handle: TextIO, path: Path, delimiter: str, invalid: InvalidRows) -> Iterator[Row]:
+    csv.field_size_limit(MAX_LINE_CHARACTERS)  # its own would refuse a passage of a few hundred sentences
     try:
         # strict, or a quote that nothing closes would take the rest of the file for one cell
         for number, values in enumerate(csv.DictReader(handle, delimiter=delimiter, strict=True), start=1):
