@@ -16,6 +16,7 @@ from xsearch.collection.vectors import open_array
 from xsearch.index.approximate import ApproximateIndex
 from xsearch.index.gpu import Device
 from xsearch.index.selection import Selection
+from xsearch.index.tuning import K
 
 FOLDER = "parts"
 
@@ -43,7 +44,7 @@ class Part:
     ) -> NDArray[np.int64]:
         """The keys of about the best `k` x depth allowed positions for each query, (m, n); -1 where none is left."""
         depth = self.record.indexes[space].depth
-        positions = self._indexes[space].search(queries, math.ceil(k * depth), allowed)
+        positions = self._indexes[space].search(queries, math.ceil(k * depth), allowed, wider=max(1.0, k / K))
         keys = self.keys[positions]
         keys[positions < 0] = -1
         return keys
