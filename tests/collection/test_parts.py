@@ -160,6 +160,16 @@ def test_many_hits_are_found_as_well_as_ten(tmp_path, factory, where):
         assert np.mean(shares) >= 0.9
 
 
+@pytest.mark.parametrize("factory", ["RaBitQ", "IVF4,PQ8x4fs"])
+def test_the_first_hits_are_the_same_however_few_are_asked_for(tmp_path, factory):
+    """Of codes so short that many candidates must be looked at."""
+    collection = create(tmp_path / "c", settings=IndexSettings(factory))
+    add(collection, 0, ROWS)
+    ten = collection.search_vectors(QUERIES)
+    for k in (1, 3):
+        assert collection.search_vectors(QUERIES, k=k) == [hits[:k] for hits in ten]
+
+
 @pytest.fixture
 def scanned(monkeypatch):
     """How many queries of each call were answered by looking at every document."""
