@@ -10,6 +10,7 @@ from click.testing import CliRunner
 from tests.stored import FakeEncoder, contents, create, put, random_vectors
 from xsearch.cli.main import cli
 from xsearch.collection import Collection, IndexSettings
+from xsearch.collection.facets import facets
 from xsearch.collection.manifest import MANIFEST_NAME, _checksum
 from xsearch.errors import CollectionError, QueryError
 
@@ -85,6 +86,49 @@ def test_damage_that_opening_does_not_see_is_an_error_of_ours_when_it_is_met(who
             opened.answer_words("teksti", random_vectors(1)[0], lang="fi", space="shared", k=10)
         except (CollectionError, QueryError):
             pass
+        path.write_bytes(content)
+
+
+def complaint(ask):
+    try:
+        ask()
+    except CollectionError as error:
+        return str(error)
+    return None
+
+
+@pytest.mark.parametrize("place", [0, 4, 80, -9, "text"])
+def test_damaged_documents_are_named_by_whatever_reads_them_all(whole, place):
+    """Not taken for a full disk, nor for a mistake in the filter."""
+    path = next(whole.path.glob("segments/*/documents.parquet"))
+    content = bytearray(path.read_bytes())
+    start = content.index(b"teksti") if place == "text" else place % len(content)
+    content[start : start + 80] = b"\xee" * len(content[start : start + 80])
+    path.write_bytes(content)
+    opened = Collection.open(whole.path, encoder_for=FakeEncoder, device=None)
+    readings = [
+        lambda: contents(opened),
+        opened.compact,
+        lambda: facets([opened]),
+        lambda: opened.answer_words("teksti", random_vectors(1)[0], lang="fi", space="shared", k=10),
+        lambda: opened.delete(where="text LIKE '%1%'"),
+    ]
+    said = [message for read in readings if (message := complaint(read)) is not None]
+    assert said
+    assert all("documents.parquet" in message and "xsearch verify" in message for message in said)
+    assert "\n" not in "".join(said)
+    assert [damage.file for damage in opened.verify().damage] == [path.relative_to(whole.path).as_posix()]
+
+
+@pytest.mark.parametrize("shape", ["(", "9" * 30, "-1"])
+def test_an_array_whose_header_is_damaged_is_a_clear_error(whole, shape):
+    for path in whole.path.glob("segments/*/*.npy"):
+        content = path.read_bytes()
+        header = content[:128]
+        place = header.index(b"'shape': (") + 10
+        path.write_bytes(header[:place] + shape.encode() + header[place + len(shape) :] + content[128:])
+        with pytest.raises(CollectionError, match=path.name):
+            Collection.open(whole.path)
         path.write_bytes(content)
 
 

@@ -11,8 +11,8 @@ PLAIN byte arrays, required columns (https://parquet.apache.org/docs/file-format
 import errno
 import mmap
 import os
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +32,7 @@ _GROUP_ROWS = 8192
 _GROUP_BYTES = 32 << 20
 _LONGEST_TEXT = 1 << 30
 _ONE_PAGE = 2**31 - 1
+_BATCH_BYTES = 8 << 20
 
 
 class DocumentsWriter:
@@ -214,7 +215,7 @@ class DocumentsReader:
             length = int.from_bytes(self._texts[start : start + 4], "little")
             return self._texts[start + 4 : start + 4 + length].decode()
         except (ValueError, IndexError, OverflowError):
-            raise self._damaged("documents.parquet", row) from None
+            raise self._damaged("documents.parquet", f"row {row}") from None
 
     def record(self, row: int) -> list[Any]:
         """Id, language and metadata values of a row."""
@@ -225,7 +226,7 @@ class DocumentsReader:
                 raise ValueError("no id and language")
             return record
         except (ValueError, IndexError, OverflowError, TypeError, RecursionError):
-            raise self._damaged("records.jsonl", row) from None
+            raise self._damaged("records.jsonl", f"row {row}") from None
 
     def check_in_place(self) -> None:
         """Raise FileNotFoundError if the Parquet file is gone or another has its name, as after a drop and a new index.
@@ -236,16 +237,50 @@ class DocumentsReader:
         if (found.st_dev, found.st_ino) != self._file:
             raise FileNotFoundError(errno.ENOENT, "No such file", str(self._path))
 
-    def parquet(self) -> Any:
-        """The same documents as a `pyarrow.parquet.ParquetFile` over the memory map."""
+    def schema(self) -> "pa.Schema":
+        """The columns of the Parquet file. Raises CollectionError if it is damaged."""
+        with self._reading():
+            schema: pa.Schema = self._parquet().schema_arrow
+        return schema
+
+    def batches(self, most: int, columns: Sequence[str] | None = None) -> Iterator["pa.RecordBatch"]:
+        """The documents in order, all columns or these, in batches of at most `most` rows or some 8 MB.
+
+        Raises CollectionError if the Parquet file is damaged.
+        """
+        with self._reading():
+            file = self._parquet()
+            # by row groups, since only within one are the rows' sizes alike
+            for number in range(file.num_row_groups):
+                group = file.metadata.row_group(number)
+                fitting = group.num_rows * _BATCH_BYTES // max(group.total_byte_size, 1)
+                rows = min(most, max(1, fitting))
+                for batch in file.iter_batches(rows, row_groups=[number], columns=columns):
+                    batch.validate(full=True)
+                    yield batch
+
+    def _parquet(self) -> Any:
+        """A `pyarrow.parquet.ParquetFile` over the memory map."""
         import pyarrow as pa
         import pyarrow.parquet as pq
 
         return pq.ParquetFile(pa.BufferReader(pa.py_buffer(self._texts)))
 
-    def _damaged(self, name: str, row: int) -> CollectionError:
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        import pyarrow as pa
+
+        try:
+            yield
+        except pa.ArrowMemoryError:
+            raise
+        except (pa.ArrowException, OSError) as error:
+            raise self._damaged("documents.parquet", str(error)) from None
+
+    def _damaged(self, name: str, what: str) -> CollectionError:
+        what = " ".join(what.split())
         return CollectionError(
-            f"{self._folder / name} is damaged at row {row}; `xsearch verify` names every damaged file, "
+            f"{self._folder / name} is damaged ({what}); `xsearch verify` names every damaged file, "
             "restore them from a backup or index the corpus again"
         )
 

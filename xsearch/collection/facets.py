@@ -107,9 +107,8 @@ def _columns(name: str, snapshots: Sequence[Snapshot]) -> "Iterator[pa.Array]":
     """The column's values, deleted documents' too, a batch at a time."""
     for snapshot in snapshots:
         for segment in snapshot.segments:
-            file = segment.parquet()
-            if name in file.schema_arrow.names:
-                for batch in file.iter_batches(_BATCH_ROWS, columns=[name]):
+            if name in segment.schema().names:
+                for batch in segment.batches(_BATCH_ROWS, [name]):
                     yield batch.column(0)
 
 

@@ -19,11 +19,7 @@ def merge(snapshot: Snapshot, segments: Sequence[Segment], name: str) -> Segment
     """
     import pyarrow as pa
 
-    schema = (
-        pa.unify_schemas([segment.parquet().schema_arrow for segment in segments])
-        if segments
-        else pa.schema([])
-    )
+    schema = pa.unify_schemas([segment.schema() for segment in segments]) if segments else pa.schema([])
     fields = [field for field in schema if field.name not in INTERNAL]
     # Parquet calls the values of a list otherwise than Arrow does
     schema = storable(pa.schema(fields).empty_table()).schema

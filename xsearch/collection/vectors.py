@@ -6,6 +6,7 @@ computed from these rows with their actual norms, so it is a cosine whatever ind
 
 import threading
 from pathlib import Path
+from tokenize import TokenError
 from types import TracebackType
 from typing import Literal, Self
 
@@ -64,7 +65,7 @@ def open_array(path: Path, shape: tuple[int, ...], dtype: str) -> NDArray[np.gen
             array = np.load(path, mmap_mode=mapped, allow_pickle=False)
     except FileNotFoundError:
         raise
-    except (ValueError, OSError, EOFError) as error:
+    except (ValueError, OverflowError, OSError, EOFError, TokenError) as error:
         raise CollectionError(f"{path} is damaged: {error}; restore it or index the corpus again") from None
     if array.shape != shape or array.dtype != np.dtype(dtype):
         raise CollectionError(
