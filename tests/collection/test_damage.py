@@ -120,6 +120,30 @@ def test_damaged_documents_are_named_by_whatever_reads_them_all(whole, place):
     assert [damage.file for damage in opened.verify().damage] == [path.relative_to(whole.path).as_posix()]
 
 
+@pytest.mark.parametrize("name", ["documents.parquet", "rows.npy", "vectors.native.npy"])
+def test_compacting_does_not_make_damage_pass_for_sound(whole, name):
+    path = next(whole.path.glob(f"segments/*/{name}"))
+    content = bytearray(path.read_bytes())
+    content[content.index(b"teksti 50") + 2 if name == "documents.parquet" else -1] ^= 3
+    path.write_bytes(content)
+    before = whole.manifest
+    with pytest.raises(CollectionError, match=rf"{name} its content has changed .* restore"):
+        whole.compact()
+    assert Collection.open(whole.path).manifest == before
+    assert [damage.file for damage in whole.verify().damage] == [path.relative_to(whole.path).as_posix()]
+
+
+@pytest.mark.parametrize("name", ["records.jsonl", "ids.npy"])
+def test_compacting_mends_what_is_made_from_the_documents(whole, name):
+    path = next(whole.path.glob(f"segments/*/{name}"))
+    content = path.read_bytes()
+    path.write_bytes(content[:-9] + b"\xee" * 9)
+    before = contents(whole)
+    whole.compact()
+    assert whole.verify().ok
+    assert contents(whole) == before
+
+
 @pytest.mark.parametrize("shape", ["(", "9" * 30, "-1"])
 def test_an_array_whose_header_is_damaged_is_a_clear_error(whole, shape):
     for path in whole.path.glob("segments/*/*.npy"):
