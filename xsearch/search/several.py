@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xsearch.collection import Collection, Hit
+from xsearch.collection.collection import checked_k
 from xsearch.collection.encoding import EncoderFor, check_module, installed_encoder, record_of
 from xsearch.collection.spaces import AUTO, SHARED, choose_space
 from xsearch.errors import QueryError
@@ -42,6 +43,7 @@ def search(
     """
     if not collections:
         raise QueryError("there is no collection to search; index a corpus first, or name one with -c")
+    k = checked_k(k)
     space = common_space(collections, space, lang)
     started = time.perf_counter()
     encoder = encoder_for(lang)
