@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -185,6 +184,7 @@ def export(collection: str, output: Path, store: Path) -> None:
 @STORE
 def drop(collection: str, yes: bool, store: Path) -> None:
     """Remove a collection and all of its files; asks first when a person is at the terminal."""
+    from xsearch.collection.folder import take_away
     from xsearch.collection.lock import writer_lock
 
     path = existing_path(store, collection)
@@ -196,5 +196,5 @@ def drop(collection: str, yes: bool, store: Path) -> None:
         # What cannot be opened can still be removed, unless somebody is writing to it.
         with writer_lock(path):
             notice(str(error))
-            shutil.rmtree(path)
+            take_away(path)
     notice(f"Removed {collection}.")

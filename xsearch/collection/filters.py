@@ -161,7 +161,7 @@ class Filter:
         except RecursionError:
             raise self._refusal(where, "it is nested too deeply") from None
         if tree["error"]:
-            raise self._refusal(where, tree["error_message"])
+            raise self._refusal(where, tree["error_message"].splitlines()[0])  # the next has our brackets
         joints = 0
         for node, casts in _expressions(tree, where):
             if node.get("class") not in _NODES:
