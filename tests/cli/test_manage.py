@@ -139,6 +139,19 @@ def test_drop_removes_a_collection_that_is_too_damaged_to_open(run, news):
     assert not news.exists()
 
 
+@pytest.mark.parametrize("sound", [True, False])
+def test_drop_removes_a_collection_that_lies_elsewhere_and_the_link_to_it(run, news, tmp_path, sound):
+    elsewhere = tmp_path / "large disk" / "news"
+    elsewhere.parent.mkdir()
+    news.rename(elsewhere)
+    news.symlink_to(elsewhere)
+    if not sound:
+        (elsewhere / "manifest.json").write_text("{")
+    assert run("drop", "news").exit_code == 0
+    assert list(elsewhere.parent.iterdir()) == []
+    assert not news.is_symlink()
+
+
 def test_drop_touches_nothing_but_collections(run, store, tmp_path):
     (store / "papers").mkdir(parents=True)
     refusal(run("drop", "papers"))

@@ -39,10 +39,21 @@ def test_k_beyond_the_documents_gives_all_of_them(news):
     assert len(news.search("x", lang="fi", k=10_000)) == 100
 
 
-@pytest.mark.parametrize("k", [0, -1, 10_001])
+@pytest.mark.parametrize("k", [0, -1, 10_001, 2.5, "3", None])
 def test_an_impossible_k_is_refused(news, k):
-    with pytest.raises(QueryError, match=f"k is {k}"):
+    with pytest.raises(QueryError, match=f"k is {k!r}"):
         news.search("x", lang="fi", k=k)
+
+
+def test_k_may_be_an_integer_of_numpy(news):
+    assert news.search("x", lang="fi", k=np.int64(3)) == news.search("x", lang="fi", k=3)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("queries", [["text"], [[1.0], [1.0, 2.0]], np.full((1, DIMENSION), 1e300)])
+def test_queries_that_are_no_vectors_are_refused(news, queries):
+    with pytest.raises(QueryError, match="no numbers|infinite"):
+        news.search_vectors(queries)
 
 
 def test_an_empty_collection_answers_with_nothing(empty):
@@ -176,6 +187,7 @@ def test_names_that_a_filter_would_take_for_ours_are_refused(empty, name):
         ({"vectors": {}}, "shared space are missing"),
         ({"vectors": {"shared": random_vectors(3)}}, r"expected \[2, 32\]"),
         ({"vectors": {"shared": np.full((2, DIMENSION), np.nan)}}, "infinite or NaN"),
+        ({"vectors": {"shared": [["a"] * DIMENSION] * 2}}, "no numbers"),
         ({"metadata": pa.table({"year": [1]})}, "1 rows of metadata"),
         ({"ids": ["a", "\ud800"]}, "lone surrogate"),
         ({"texts": ["a", "\ud800"]}, "lone surrogate"),

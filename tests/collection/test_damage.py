@@ -89,6 +89,73 @@ def test_damage_that_opening_does_not_see_is_an_error_of_ours_when_it_is_met(who
         path.write_bytes(content)
 
 
+def complaint(ask):
+    try:
+        ask()
+    except CollectionError as error:
+        return str(error)
+    return None
+
+
+@pytest.mark.parametrize("place", [0, 4, 80, -9, "text"])
+def test_damaged_documents_are_named_by_whatever_reads_them_all(whole, place):
+    """Not taken for a full disk, nor for a mistake in the filter."""
+    path = next(whole.path.glob("segments/*/documents.parquet"))
+    content = bytearray(path.read_bytes())
+    start = content.index(b"teksti") if place == "text" else place % len(content)
+    content[start : start + 80] = b"\xee" * len(content[start : start + 80])
+    path.write_bytes(content)
+    opened = Collection.open(whole.path, encoder_for=FakeEncoder, device=None)
+    readings = [
+        lambda: contents(opened),
+        opened.compact,
+        lambda: facets([opened]),
+        lambda: opened.answer_words("teksti", random_vectors(1)[0], lang="fi", space="shared", k=10),
+        lambda: opened.delete(where="text LIKE '%1%'"),
+    ]
+    said = [message for read in readings if (message := complaint(read)) is not None]
+    assert said
+    assert all("documents.parquet" in message and "xsearch verify" in message for message in said)
+    assert "\n" not in "".join(said)
+    assert [damage.file for damage in opened.verify().damage] == [path.relative_to(whole.path).as_posix()]
+
+
+@pytest.mark.parametrize("name", ["documents.parquet", "rows.npy", "vectors.native.npy"])
+def test_compacting_does_not_make_damage_pass_for_sound(whole, name):
+    path = next(whole.path.glob(f"segments/*/{name}"))
+    content = bytearray(path.read_bytes())
+    content[content.index(b"teksti 50") + 2 if name == "documents.parquet" else -1] ^= 3
+    path.write_bytes(content)
+    before = whole.manifest
+    with pytest.raises(CollectionError, match=rf"{name} its content has changed .* restore"):
+        whole.compact()
+    assert Collection.open(whole.path).manifest == before
+    assert [damage.file for damage in whole.verify().damage] == [path.relative_to(whole.path).as_posix()]
+
+
+@pytest.mark.parametrize("name", ["records.jsonl", "ids.npy"])
+def test_compacting_mends_what_is_made_from_the_documents(whole, name):
+    path = next(whole.path.glob(f"segments/*/{name}"))
+    content = path.read_bytes()
+    path.write_bytes(content[:-9] + b"\xee" * 9)
+    before = contents(whole)
+    whole.compact()
+    assert whole.verify().ok
+    assert contents(whole) == before
+
+
+@pytest.mark.parametrize("shape", ["(", "9" * 30, "-1"])
+def test_an_array_whose_header_is_damaged_is_a_clear_error(whole, shape):
+    for path in whole.path.glob("segments/*/*.npy"):
+        content = path.read_bytes()
+        header = content[:128]
+        place = header.index(b"'shape': (") + 10
+        path.write_bytes(header[:place] + shape.encode() + header[place + len(shape) :] + content[128:])
+        with pytest.raises(CollectionError, match=path.name):
+            Collection.open(whole.path)
+        path.write_bytes(content)
+
+
 def test_a_damaged_faiss_file_is_a_clear_error(whole):
     path = next(whole.path.glob("parts/*/shared.faiss"))
     path.write_bytes(b"garbage!" * (path.stat().st_size // 8) + b"x" * (path.stat().st_size % 8))

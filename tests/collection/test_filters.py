@@ -106,6 +106,13 @@ def test_anything_but_one_harmless_expression_is_refused_with_the_columns_named(
         news.search("x", lang="fi", where=where)
 
 
+@pytest.mark.parametrize("where", ["year = 2001 /*", "topic = 'law", "year = \n 2001 AND"])
+def test_a_refusal_is_one_line(news, where):
+    with pytest.raises(QueryError) as refusal:
+        news.search("x", lang="fi", where=where)
+    assert "\n" not in str(refusal.value)
+
+
 def test_the_connection_itself_is_locked_down(news):
     """Behind the check of the expression stands a database that could not do harm if one slipped through."""
     import duckdb

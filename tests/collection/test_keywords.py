@@ -37,6 +37,15 @@ def ids(collection, query, lang="fi", k=10, where=None):
     ]
 
 
+@pytest.mark.parametrize("k", [0, -3, 10**12])
+def test_an_impossible_k_is_refused_for_words_too(animals, k):
+    """The library of words ends the process when it has no memory for so many."""
+    with pytest.raises(QueryError, match=f"k is {k}"):
+        ids(animals, "koira", k=k)
+    with pytest.raises(QueryError, match=f"k is {k}"):
+        search([animals], ["koira"], lang="fi", k=k, hybrid=True, encoder_for=FakeEncoder)
+
+
 def test_words_match_in_any_inflection_the_stemmer_knows_and_rare_words_weigh_more(animals):
     assert set(ids(animals, "koira")) == {"d0", "d2", "d4"}
     assert ids(animals, "koirat metsässä")[0] == "d2"

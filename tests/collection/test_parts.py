@@ -1,6 +1,7 @@
 """Collections with approximate indexes: what they cover, what stays exact, and that both answer together."""
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from tests.stored import clustered_vectors, create, nearest, random_vectors
@@ -23,8 +24,6 @@ def small_limits(monkeypatch):
 
 
 def add(collection, first, last, spaces=("shared",)):
-    import pyarrow as pa
-
     collection.add(
         [str(number) for number in range(first, last)],
         ["t"] * (last - first),
@@ -133,6 +132,42 @@ def test_filters_of_any_selectivity_give_k_results_when_k_exist(tmp_path, factor
     collection = create(tmp_path / "c", settings=IndexSettings(factory))
     add(collection, 0, ROWS)
     assert recall(collection, np.arange(0, ROWS, share), where=f"n % {share} = 0") >= 0.9
+
+
+@pytest.mark.parametrize("where", [None, "n % 5 > 0"])
+@pytest.mark.parametrize("factory", ["auto", "IVF64,SQ8", "PCA16,HNSW16"])
+def test_many_hits_are_found_as_well_as_ten(tmp_path, factory, where):
+    """Also where documents beside the index would fill the places of those that it did not find."""
+    rows = 4000
+    vectors, topics = clustered_vectors(rows, topics=20), clustered_vectors(20, seed=1, topics=20)
+    collection = create(tmp_path / "c", settings=IndexSettings(factory, recall=0.9))
+    for numbers in (range(3800), range(3800, rows)):
+        collection.add(
+            list(map(str, numbers)),
+            ["t"] * len(numbers),
+            lang="fi",
+            vectors={"shared": vectors[numbers.start : numbers.stop]},
+            metadata=pa.table({"n": list(numbers)}),
+        )
+    assert collection.info().exact == 200
+    alive = np.array([n for n in range(rows) if where is None or n % 5])
+    for k in (100, 1000):
+        true = alive[nearest(topics, vectors[alive], k)]
+        found = collection.search_vectors(topics, k=k, where=where)
+        shares = [
+            len(set(best) & {int(hit.id) for hit in hits}) / k for best, hits in zip(true, found, strict=True)
+        ]
+        assert np.mean(shares) >= 0.9
+
+
+@pytest.mark.parametrize("factory", ["RaBitQ", "IVF4,PQ8x4fs"])
+def test_the_first_hits_are_the_same_however_few_are_asked_for(tmp_path, factory):
+    """Of codes so short that many candidates must be looked at."""
+    collection = create(tmp_path / "c", settings=IndexSettings(factory))
+    add(collection, 0, ROWS)
+    ten = collection.search_vectors(QUERIES)
+    for k in (1, 3):
+        assert collection.search_vectors(QUERIES, k=k) == [hits[:k] for hits in ten]
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 import datetime
 import json
+from decimal import Decimal
 
 import numpy as np
 import pyarrow as pa
@@ -7,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.stored import create, random_vectors
 from xsearch.collection.columns import storable
 from xsearch.collection.documents import DocumentsWriter
 from xsearch.collection.values import dumps, loads
@@ -71,3 +73,25 @@ def test_a_time_beyond_what_microseconds_reach_is_refused_and_becomes_no_other()
     table = pa.table({"when": pa.array([2**62], pa.timestamp("ms"))})
     with pytest.raises(CollectionError, match="column 'when' has values that cannot be stored"):
         storable(table)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pa.array([{}], pa.struct([])),
+        pa.array([[{}]], pa.list_(pa.struct([]))),
+        pa.array([Decimal(1200)], pa.decimal128(5, -2)),
+        pa.array([[("a", 1)]], pa.map_(pa.string(), pa.int64())),
+    ],
+)
+def test_a_type_that_parquet_or_the_filter_cannot_hold_is_refused_by_its_column(tmp_path, values):
+    collection = create(tmp_path / "c")
+    with pytest.raises(CollectionError, match=r"column 'odd' has type .*; convert or drop it"):
+        collection.add(
+            ["a"],
+            ["t"],
+            lang="fi",
+            vectors={"shared": random_vectors(1)},
+            metadata=pa.table({"odd": values}),
+        )
+    assert len(collection) == 0

@@ -4,8 +4,9 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from operator import index
 from pathlib import Path
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, Self, SupportsIndex, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -289,8 +290,7 @@ class Collection:
         return self._answered(queries, choose_space(self.manifest, space, lang), k, where)
 
     def _answered(self, queries: ArrayLike, choice: SpaceChoice, k: int, where: str | None) -> Answer:
-        if not 1 <= k <= MOST_HITS:
-            raise QueryError(f"k is {k}; ask for 1 to {MOST_HITS} hits")
+        k = checked_k(k)
         unit = unit_queries(queries, self.dimension)
         return self._in_any_state(lambda: self._answer(unit, choice, k, where))
 
@@ -300,8 +300,9 @@ class Collection:
         """About the k best documents in `lang` by BM25 over the query's words, best first, with their BM25 scores.
 
         A hit's score is the cosine with the query's `vector` (d,). Raises MissingExtraError without tantivy, and
-        QueryError for a large collection that was made without an index of words.
+        QueryError for a bad k and for a large collection that was made without an index of words.
         """
+        k = checked_k(k)
         unit = unit_queries(np.asarray(vector)[None], self.dimension)[0]
         choice = choose_space(self.manifest, space, lang)
         return self._in_any_state(lambda: self._answer_words(query, unit, choice, lang, k, where))
@@ -349,6 +350,17 @@ class Collection:
             Hit(number, score, id_, text, lang, name, metadata)
             for number, (score, (id_, lang, text, metadata)) in enumerate(documents, 1)
         ]
+
+
+def checked_k(k: SupportsIndex) -> int:
+    """How many hits are wanted, as an int, numpy's integers too. Raises QueryError unless it is from 1 to MOST_HITS."""
+    try:
+        count = index(k)
+    except TypeError:
+        raise QueryError(f"k is {k!r}; it should be an integer from 1 to {MOST_HITS}") from None
+    if not 1 <= count <= MOST_HITS:
+        raise QueryError(f"k is {count}; ask for 1 to {MOST_HITS} hits")
+    return count
 
 
 def _check_same(before: Manifest, now: Manifest, name: str) -> None:

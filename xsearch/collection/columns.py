@@ -103,7 +103,7 @@ def _storable_type(name: str, kind: "pa.DataType") -> "pa.DataType":
         return pa.duration("us")
     if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
         return pa.list_(_storable_type(name, kind.value_type))
-    if pa.types.is_struct(kind):
+    if pa.types.is_struct(kind) and kind.num_fields:
         return pa.struct([pa.field(inner.name, _storable_type(name, inner.type)) for inner in kind])
     if pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
         return pa.string()
@@ -115,7 +115,8 @@ def _storable_type(name: str, kind: "pa.DataType") -> "pa.DataType":
         pa.types.is_boolean, pa.types.is_integer, pa.types.is_floating, pa.types.is_string, pa.types.is_binary,
         pa.types.is_date, pa.types.is_decimal,
     )  # fmt: skip
-    if any(check(kind) for check in plain):
+    # Parquet has no place for a struct without fields, nor for tens and hundreds
+    if any(check(kind) for check in plain) and getattr(kind, "scale", 0) >= 0:
         return kind
     raise CollectionError(
         f"the metadata column {name!r} has type {kind}, which cannot be stored; convert or drop it"

@@ -15,8 +15,6 @@ from xsearch.collection.spaces import check_indexed
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_BATCH_BYTES = 8 << 20
-
 
 @dataclass(frozen=True)
 class LiveRows:
@@ -34,23 +32,13 @@ def live_rows(snapshot: Snapshot, segments: Sequence[Segment], batch_rows: int) 
 
     for segment in segments:
         row = 0
-        for batch in _batches(segment, batch_rows):
+        for batch in segment.batches(batch_rows):
             rows = np.arange(row, row + batch.num_rows)
             row += batch.num_rows
             alive = ~snapshot.is_dead(segment.keys[rows])
             if alive.any():
                 table = pa.table(batch).filter(pa.array(alive))
                 yield LiveRows(segment, segment.keys[rows[alive]], rows[alive], table)
-
-
-def _batches(segment: Segment, batch_rows: int) -> Iterator["pa.RecordBatch"]:
-    """The rows of a segment by row groups, since only within one are the rows' sizes alike."""
-    file = segment.parquet()
-    with segment.reading():
-        for number in range(file.num_row_groups):
-            group = file.metadata.row_group(number)
-            fitting = group.num_rows * _BATCH_BYTES // max(group.total_byte_size, 1)
-            yield from file.iter_batches(min(batch_rows, max(1, fitting)), row_groups=[number])
 
 
 def stream(
@@ -64,7 +52,7 @@ def stream(
         check_indexed(manifest, space)
     ours = {"id", "lang", "text", *(f"vector_{space}" for space in spaces)}
     titles = _titles([column.name for column in manifest.columns], ours | set(besides))
-    types = {field.name: field.type for one in snapshot.segments for field in one.parquet().schema_arrow}
+    types = {field.name: field.type for one in snapshot.segments for field in one.schema()}
     for live in live_rows(snapshot, snapshot.segments, batch_rows):
         table = live.table
         columns = {"id": table[ID], "lang": table[LANG], "text": table[TEXT]}

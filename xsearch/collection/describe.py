@@ -11,6 +11,7 @@ from xsearch.collection.snapshot import Snapshot
 _MANY_SEGMENTS = 24
 _MANY_DEAD = 0.2
 _UNEVEN = 3.0
+_BATCH_ROWS = 65_536
 
 
 @dataclass(frozen=True)
@@ -90,9 +91,10 @@ def _dead_languages(snapshot: Snapshot, segment: Segment) -> dict[str, int]:
         return {}
     if len(segment.record.languages) == 1:
         return dict.fromkeys(segment.record.languages, len(rows))
-    with segment.reading():
-        langs = segment.parquet().read(columns=[LANG]).column(0).take(rows).value_counts()
-    return {count["values"]: count["counts"] for count in langs.to_pylist()}
+    import pyarrow as pa
+
+    langs = pa.chunked_array([batch.column(0) for batch in segment.batches(_BATCH_ROWS, [LANG])])
+    return {count["values"]: count["counts"] for count in langs.take(rows).value_counts().to_pylist()}
 
 
 def _dead_share(snapshot: Snapshot, part: PartRecord) -> float:

@@ -32,6 +32,7 @@ _GROUP_ROWS = 8192
 _GROUP_BYTES = 32 << 20
 _LONGEST_TEXT = 1 << 30
 _ONE_PAGE = 2**31 - 1
+_BATCH_BYTES = 8 << 20
 
 
 class DocumentsWriter:
@@ -236,27 +237,50 @@ class DocumentsReader:
         if (found.st_dev, found.st_ino) != self._file:
             raise FileNotFoundError(errno.ENOENT, "No such file", str(self._path))
 
-    def parquet(self) -> Any:
-        """The same documents as a `pyarrow.parquet.ParquetFile` over the memory map; to be read while `reading`."""
+    def schema(self) -> "pa.Schema":
+        """The columns of the Parquet file. Raises CollectionError if it is damaged."""
+        with self._reading():
+            schema: pa.Schema = self._parquet().schema_arrow
+        return schema
+
+    def batches(self, most: int, columns: Sequence[str] | None = None) -> Iterator["pa.RecordBatch"]:
+        """The documents in order, all columns or these, in batches of at most `most` rows or some 8 MB.
+
+        Raises CollectionError if the Parquet file is damaged.
+        """
+        with self._reading():
+            file = self._parquet()
+            # by row groups, since only within one are the rows' sizes alike
+            for number in range(file.num_row_groups):
+                group = file.metadata.row_group(number)
+                fitting = group.num_rows * _BATCH_BYTES // max(group.total_byte_size, 1)
+                rows = min(most, max(1, fitting))
+                for batch in file.iter_batches(rows, row_groups=[number], columns=columns):
+                    batch.validate(full=True)
+                    yield batch
+
+    def _parquet(self) -> Any:
+        """A `pyarrow.parquet.ParquetFile` over the memory map."""
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        with self.reading():
-            return pq.ParquetFile(pa.BufferReader(pa.py_buffer(self._texts)))
+        return pq.ParquetFile(pa.BufferReader(pa.py_buffer(self._texts)))
 
     @contextmanager
-    def reading(self) -> Iterator[None]:
-        """Within it, CollectionError is raised where Arrow finds that the file is no Parquet."""
+    def _reading(self) -> Iterator[None]:
         import pyarrow as pa
 
         try:
             yield
-        except (OSError, pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-            raise self._damaged("documents.parquet", str(error).partition("\n")[0]) from None
+        except pa.ArrowMemoryError:
+            raise
+        except (pa.ArrowException, OSError) as error:
+            raise self._damaged("documents.parquet", str(error)) from None
 
-    def _damaged(self, name: str, problem: str) -> CollectionError:
+    def _damaged(self, name: str, what: str) -> CollectionError:
+        what = " ".join(what.split())
         return CollectionError(
-            f"{self._folder / name} is damaged: {problem}; `xsearch verify` names every damaged file, "
+            f"{self._folder / name} is damaged ({what}); `xsearch verify` names every damaged file, "
             "restore them from a backup or index the corpus again"
         )
 

@@ -108,11 +108,9 @@ def _columns(name: str, snapshots: Sequence[Snapshot]) -> "Iterator[pa.Array]":
     """The column's values, deleted documents' too, a batch at a time."""
     for snapshot in snapshots:
         for segment in snapshot.segments:
-            file = segment.parquet()
-            if name in file.schema_arrow.names:
-                with segment.reading():
-                    for batch in file.iter_batches(_BATCH_ROWS, columns=[name]):
-                        yield batch.column(0)
+            if name in segment.schema().names:
+                for batch in segment.batches(_BATCH_ROWS, [name]):
+                    yield batch.column(0)
 
 
 def _counts(name: str, snapshots: Sequence[Snapshot]) -> dict[str | bool, int] | None:

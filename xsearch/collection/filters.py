@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from xsearch.collection.documents import ID, KEY, LANG, TEXT
 from xsearch.collection.manifest import ColumnRecord
 from xsearch.collection.segment import Segment
-from xsearch.errors import QueryError
+from xsearch.errors import CollectionError, QueryError
 from xsearch.surrogates import has_surrogates
 
 if TYPE_CHECKING:
@@ -121,7 +121,13 @@ class Filter:
                 ) from None
             except duckdb.Error as error:
                 self._check_in_place()
-                raise self._refusal(str(where), str(error).splitlines()[0]) from None
+                reason = str(error).splitlines()[0]
+                if _is_damage(error):
+                    raise CollectionError(
+                        f"a documents.parquet of {self._segments[0].parquet_path.parents[2]} is damaged ({reason}); "
+                        "`xsearch verify` names the file, restore it from a backup or index the corpus again"
+                    ) from None
+                raise self._refusal(str(where), reason) from None
             finally:
                 alarm.cancel()
             self._check_in_place()
@@ -154,7 +160,7 @@ class Filter:
         except RecursionError:
             raise self._refusal(where, "it is nested too deeply") from None
         if tree["error"]:
-            raise self._refusal(where, tree["error_message"])
+            raise self._refusal(where, tree["error_message"].splitlines()[0])  # the next has our brackets
         joints = 0
         for node, casts in _expressions(tree, where):
             if node.get("class") not in _NODES:
@@ -244,6 +250,14 @@ def _expressions(tree: dict[str, Any], where: str) -> Iterator[tuple[dict[str, A
             waiting.extend((inner, casts) for inner in value.values())
         elif isinstance(value, list):
             waiting.extend((inner, casts) for inner in value)
+
+
+def _is_damage(error: "duckdb.Error") -> bool:
+    """Whether DuckDB complains of a Parquet file, for which it has no exception of its own."""
+    import duckdb
+
+    about_a_file = isinstance(error, duckdb.InvalidInputException) and "parquet" in str(error).lower()
+    return about_a_file or isinstance(error, duckdb.IOException) or type(error) is duckdb.Error
 
 
 def _pattern(path: str) -> str:

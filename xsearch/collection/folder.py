@@ -38,16 +38,19 @@ def make(path: Path, manifest: Manifest) -> None:
 
 
 def take_away(path: Path) -> None:
-    """Remove the collection at `path`; whoever holds the writer's lock may.
+    """Remove the collection at `path`, and the link to it that `path` may be; whoever holds the writer's lock may.
 
     Raises:
         CollectionError: it cannot be removed.
     """
-    doomed = _temporary(path)
     try:
-        path.rename(doomed)
+        folder = path.resolve()
+        doomed = _temporary(folder)
+        folder.rename(doomed)
+        if path.is_symlink():
+            path.unlink()
         shutil.rmtree(doomed)
-        _remove_left_over(path)
+        _remove_left_over(folder)
     except OSError as error:
         raise CollectionError(f"{path} cannot be removed: {error.strerror or error}") from error
 

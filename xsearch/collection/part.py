@@ -16,6 +16,7 @@ from xsearch.collection.vectors import open_array
 from xsearch.index.approximate import ApproximateIndex
 from xsearch.index.gpu import Device
 from xsearch.index.selection import Selection
+from xsearch.index.tuning import K
 
 FOLDER = "parts"
 
@@ -41,9 +42,13 @@ class Part:
     def search(
         self, space: str, queries: NDArray[np.float32], k: int, allowed: Selection | None
     ) -> NDArray[np.int64]:
-        """The keys of about the best `k` x depth allowed positions for each query, (m, n); -1 where none is left."""
+        """The keys of about the best `k` x depth allowed positions for each query, (m, n); -1 where none is left.
+
+        Of so many as for ten hits at least, which is what the depth was tuned for.
+        """
+        k = max(k, K)
         depth = self.record.indexes[space].depth
-        positions = self._indexes[space].search(queries, math.ceil(k * depth), allowed)
+        positions = self._indexes[space].search(queries, math.ceil(k * depth), allowed, wider=k / K)
         keys = self.keys[positions]
         keys[positions < 0] = -1
         return keys

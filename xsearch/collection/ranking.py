@@ -57,7 +57,9 @@ def rank(
         allowed = None if among is None else among.in_part(part)
         if allowed is None or allowed.count:
             keys = part.search(space, queries, wanted, allowed)
-            answered &= (keys >= 0).any(axis=1)  # it holds some, so that to find none is to have failed
+            # to find fewer than it holds is to have failed, whatever else may fill the hits
+            held = part.record.rows if allowed is None else allowed.count
+            answered &= np.count_nonzero(keys >= 0, axis=1) >= min(wanted, held)
             found.append(keys)
     if snapshot.last_key >= snapshot.covered:
         found.append(_scan(snapshot, space, queries, wanted, among, snapshot.covered))

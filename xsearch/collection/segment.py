@@ -9,8 +9,8 @@ vectors.SPACE.npy   (n, d) float16, one for each indexed space
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -178,10 +178,10 @@ class Segment:
         """Raise FileNotFoundError if the documents' Parquet file is gone or another has its name."""
         self._documents.check_in_place()
 
-    def parquet(self) -> Any:
-        """The documents as a `pyarrow.parquet.ParquetFile`; to be read while `reading`."""
-        return self._documents.parquet()
+    def schema(self) -> "pa.Schema":
+        """The columns of the documents, ours and the metadata's."""
+        return self._documents.schema()
 
-    def reading(self) -> AbstractContextManager[None]:
-        """Within it, CollectionError is raised where the Parquet file turns out to be damaged."""
-        return self._documents.reading()
+    def batches(self, most: int, columns: Sequence[str] | None = None) -> Iterator["pa.RecordBatch"]:
+        """The documents in order, see `DocumentsReader.batches`."""
+        return self._documents.batches(most, columns)

@@ -6,6 +6,7 @@ computed from these rows with their actual norms, so it is a cosine whatever ind
 
 import threading
 from pathlib import Path
+from tokenize import TokenError
 from types import TracebackType
 from typing import Literal, Self
 
@@ -64,7 +65,7 @@ def open_array(path: Path, shape: tuple[int, ...], dtype: str) -> NDArray[np.gen
             array = np.load(path, mmap_mode=mapped, allow_pickle=False)
     except FileNotFoundError:
         raise
-    except (ValueError, OSError, EOFError) as error:
+    except (ValueError, OverflowError, OSError, EOFError, TokenError) as error:
         raise CollectionError(f"{path} is damaged: {error}; restore it or index the corpus again") from None
     if array.shape != shape or array.dtype != np.dtype(dtype):
         raise CollectionError(
@@ -76,7 +77,10 @@ def open_array(path: Path, shape: tuple[int, ...], dtype: str) -> NDArray[np.gen
 
 def unit_rows(vectors: ArrayLike, rows: int, dimension: int, space: str) -> NDArray[np.float32]:
     """Document vectors as (rows, d) float32 of norm 1 (a zero vector stays zero). Raises CollectionError otherwise."""
-    array = np.ascontiguousarray(vectors, dtype=np.float32)
+    try:
+        array = _floats(vectors)
+    except (TypeError, ValueError) as error:
+        raise CollectionError(f"the {space} vectors are no numbers in rows of one length: {error}") from None
     if array.shape != (rows, dimension):
         raise CollectionError(
             f"the {space} vectors have shape {list(array.shape)}, expected {[rows, dimension]}: "
@@ -89,10 +93,16 @@ def unit_rows(vectors: ArrayLike, rows: int, dimension: int, space: str) -> NDAr
 
 def unit_queries(vectors: ArrayLike, dimension: int) -> NDArray[np.float32]:
     """Query vectors as (m, d) float32 of norm 1. Raises QueryError for another shape, NaN or a zero vector."""
-    array = np.ascontiguousarray(vectors, dtype=np.float32)
+    try:
+        array = _floats(vectors)
+    except (TypeError, ValueError) as error:
+        raise QueryError(
+            f"queries are no numbers in rows of one length: {error}; expected (m, {dimension})"
+        ) from None
     if array.ndim != 2 or array.shape[1] != dimension:
         raise QueryError(f"queries have shape {list(array.shape)}, expected (m, {dimension})")
-    norms: NDArray[np.float32] = np.sqrt(np.vecdot(array, array))
+    with np.errstate(over="ignore"):
+        norms: NDArray[np.float32] = np.sqrt(np.vecdot(array, array))
     if len(norms) and not 0 < norms.min() <= norms.max() < np.inf:
         raise QueryError("a query vector is zero, infinite or NaN; encode the query again")
     unit: NDArray[np.float32] = array / norms[:, None]
@@ -112,6 +122,11 @@ def widen(vectors: NDArray[np.float16]) -> NDArray[np.float32]:
     np.bitwise_and(bits, _SIGN_AND_NUMBER, out=bits)
     wide: NDArray[np.float32] = bits.view(np.float32)
     return np.multiply(wide, np.float32(2.0**112), out=wide)
+
+
+def _floats(vectors: ArrayLike) -> NDArray[np.float32]:
+    with np.errstate(over="ignore"):  # what is too large becomes infinite, which is refused
+        return np.ascontiguousarray(vectors, dtype=np.float32)
 
 
 def _normalise(array: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -43,7 +43,7 @@ def verify(folder: Path) -> Verification:
         manifest = read_manifest(folder)
     except CollectionError as error:
         return Verification(1, 0, (Damage(MANIFEST_NAME, str(error)),), ())
-    damage = [found for record in manifest.files().values() if (found := _damage(folder, record))]
+    damage = [found for record in manifest.files().values() if (found := damage_of(folder, record))]
     damage = damage or _contradictions(folder, manifest)
     if damage and _replaced_meanwhile(folder, manifest):
         return verify(folder)
@@ -55,7 +55,8 @@ def verify(folder: Path) -> Verification:
     )
 
 
-def _damage(folder: Path, record: FileRecord) -> Damage | None:
+def damage_of(folder: Path, record: FileRecord) -> Damage | None:
+    """What is wrong with one file of the collection in `folder`, if anything; reads all of it."""
     path = folder / record.path
     try:
         size = path.stat().st_size

@@ -17,6 +17,8 @@ from xsearch.index.selection import Selection
 from xsearch.index.signed_bytes import queries_as_bytes, takes_bytes
 
 _MOST_EFFORT = 20
+_MORE_LISTS = 1 / 3
+"""Neighbours lie in so many more lists, as a power of how many more are asked for: twice as many for eight times k."""
 
 
 class ApproximateIndex:
@@ -45,25 +47,34 @@ class ApproximateIndex:
             ) from None
 
     def search(
-        self, queries: NDArray[np.float32], n: int, allowed: Selection | None = None
+        self,
+        queries: NDArray[np.float32],
+        n: int,
+        allowed: Selection | None = None,
+        *,
+        wider: float = 1.0,
     ) -> NDArray[np.int64]:
         """The positions of about the best n allowed vectors for each query, (m, n); -1 where none is left.
 
-        With a filter the search works harder the fewer vectors pass it. FAISS cannot filter every kind of index, and
-        none on a GPU. There, enough more are asked for to make up for those that the filter excludes, as far as it
-        excludes few; every place of a query that gets too few so is -1, and the caller looks at the vectors themselves.
+        The search works harder the fewer vectors pass a filter, and where n is `wider` times what the parameters were
+        tuned for: a graph that is searched no broader than for ten neighbours finds half of three hundred. FAISS takes
+        such wishes for not every kind of index, and for none on a GPU. There, enough more are asked for to make up for
+        those that the filter excludes, as far as it excludes few; every place of a query that gets too few so is -1,
+        and the caller looks at the vectors themselves.
         """
         n = min(n, self._index.ntotal, MOST_ON_GPU if self._on_gpu else n)
         queries = queries_as_bytes(queries) if self._takes_bytes else queries
-        if allowed is None:
-            return self._nearest(queries, n)
-        if not self._on_gpu:  # FAISS would ignore the filter of a flat index there
-            effort = 1 / max(allowed.share, 1 / _MOST_EFFORT)
-            parameters = _search_parameters(self._index, allowed.selector, effort)
+        # a GPU would ignore the filter of a flat index
+        if (allowed is not None or wider > 1) and not self._on_gpu:
+            effort = 1 if allowed is None else 1 / max(allowed.share, 1 / _MOST_EFFORT)
+            selector = None if allowed is None else allowed.selector
+            parameters = _search_parameters(self._index, selector, n, effort, wider)
             positions: NDArray[np.int64]
             with suppress(RuntimeError):
                 _, positions = self._index.search(queries, n, params=parameters)
                 return positions
+        if allowed is None:
+            return self._nearest(queries, n)
         most = MOST_ON_GPU if self._on_gpu else max(MOST_ON_GPU, 2 * n)
         n = min(n, most // 2)
         positions = self._nearest(queries, min(n + allowed.excluded, most, self._index.ntotal))
@@ -106,18 +117,19 @@ def _only(positions: NDArray[np.int64], allowed: Selection, n: int) -> NDArray[n
     return taken
 
 
-def _search_parameters(index: Any, selector: Any, effort: float) -> Any:
+def _search_parameters(index: Any, selector: Any, n: int, effort: float, wider: float) -> Any:
     library = faiss()
     index = library.downcast_index(index)
     if isinstance(index, library.IndexPreTransform):
-        inner = _search_parameters(index.index, selector, effort)
+        inner = _search_parameters(index.index, selector, n, effort, wider)
         return library.SearchParametersPreTransform(index_params=inner)
     if isinstance(index, library.IndexRefine):
-        inner = _search_parameters(index.base_index, selector, effort)
+        inner = _search_parameters(index.base_index, selector, n, effort, wider)
         return library.IndexRefineSearchParameters(k_factor=index.k_factor, base_index_params=inner)
     if isinstance(index, library.IndexIVF):
-        probes = min(round(index.nprobe * effort), index.nlist)
+        probes = min(round(index.nprobe * effort * wider**_MORE_LISTS), index.nlist)
         return library.SearchParametersIVF(sel=selector, nprobe=probes)
     if isinstance(index, library.IndexHNSW):
-        return library.SearchParametersHNSW(sel=selector, efSearch=round(index.hnsw.efSearch * effort))
+        breadth = max(index.hnsw.efSearch, n) * effort
+        return library.SearchParametersHNSW(sel=selector, efSearch=round(breadth))
     return library.SearchParameters(sel=selector)

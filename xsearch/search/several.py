@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xsearch.collection import Collection, Hit
+from xsearch.collection.collection import checked_k
 from xsearch.collection.encoding import EncoderFor, check_module, installed_encoder, record_of
 from xsearch.collection.spaces import AUTO, SHARED, choose_space
 from xsearch.errors import QueryError
@@ -40,6 +41,7 @@ def search(
     Raises QueryError for a space that some collection does not index, a bad k or filter, or no collection;
     LanguageError for a language without a module; CollectionError if a module has changed since indexing.
     """
+    k = checked_k(k)
     space = common_space(collections, space, lang)
     started = time.perf_counter()
     encoder = encoder_for(lang)
