@@ -2,6 +2,7 @@
 
 import json
 from datetime import date
+from decimal import Decimal
 
 import pandas as pd
 import pyarrow as pa
@@ -119,6 +120,12 @@ def test_types_that_no_file_shares_become_text(tmp_path):
     write(tmp_path / "1.parquet", [{"text": "x", "code": 5}])
     write(tmp_path / "2.parquet", [{"text": "y", "code": "5b"}])
     assert [document["code"] for document in documents(Corpus.open(tmp_path))] == ["5", "5b"]
+
+
+def test_decimals_keep_their_digits_beside_floats_in_another_file(tmp_path):
+    for number, price in enumerate([pa.array([Decimal("12345678.91")]), pa.array([1.5], pa.float32())]):
+        pq.write_table(pa.table({"text": ["x"], "price": price}), tmp_path / f"{number}.parquet")
+    assert [document["price"] for document in documents(Corpus.open(tmp_path))] == [12345678.91, 1.5]
 
 
 def test_parquet_types_are_kept_and_wrappings_removed(tmp_path):

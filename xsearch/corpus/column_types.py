@@ -160,6 +160,8 @@ def _join(one: pa.Field, other: pa.Field) -> pa.Field:
             kind = pa.unify_schemas(schemas, promote_options="permissive").field(0).type
         except (pa.ArrowTypeError, pa.ArrowInvalid):
             kind = pa.string()
+    if pa.types.is_floating(kind) and (pa.types.is_decimal(one.type) or pa.types.is_decimal(other.type)):
+        kind = pa.float64()  # Arrow would keep a float of seven digits or fewer
     return pa.field(one.name, kind, metadata=_LONG if long else None)
 
 
