@@ -259,9 +259,18 @@ def _settle_dev(data: TrainingData) -> Callable[..., bool]:
 
 
 def _hold_out(pairs: list[Pair]) -> list[Pair]:
+    """Some pairs by content, each text once: of two translations of one text only one would count as found."""
     wanted = min(1000, max(len(pairs) // 50, min(50, len(pairs) - MINIMUM_PAIRS)))
-    order = sorted(range(len(pairs)), key=lambda i: text_key(pairs[i].left + "\0" + pairs[i].right))
-    return [pairs[i] for i in sorted(order[:wanted])]
+    held: list[int] = []
+    lefts: set[str] = set()
+    rights: set[str] = set()
+    for index in sorted(range(len(pairs)), key=lambda i: text_key(pairs[i].left + "\0" + pairs[i].right)):
+        pair = pairs[index]
+        if len(held) < wanted and pair.left not in lefts and pair.right not in rights:
+            held.append(index)
+            lefts.add(pair.left)
+            rights.add(pair.right)
+    return [pairs[index] for index in sorted(held)]
 
 
 def cross_lingual_paraphrases(data: TrainingData) -> list[Pair]:

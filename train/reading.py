@@ -199,8 +199,8 @@ def _read_delimited(path: Path, kind: str) -> pa.Table:
 def _first_row(path: Path, delimiter: str, quoted: bool) -> list[str]:
     csv.field_size_limit(MAX_ROW_BYTES)
     with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
-        quoting = csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE
-        return next(csv.reader(file, delimiter=delimiter, quoting=quoting), [])
+        lines = csv.reader(file, delimiter=delimiter, quoting=csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE)
+        return next(lines, [])
 
 
 def _text_columns(table: pa.Table, path: Path, language: str | None = None) -> list[str]:

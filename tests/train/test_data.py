@@ -70,6 +70,16 @@ def test_two_columns_are_enough_and_some_pairs_are_held_out_by_content(tmp_path)
     assert {p.left for p in data.pairs}.isdisjoint(p.left for p in data.dev["short"])
 
 
+def test_no_text_is_held_out_twice(tmp_path):
+    rows = [(a, f"{b} {wording}") for a, b in good(500) for wording in "abcdefgh"]
+    held = read_training_data(two_columns(tmp_path / "a.parquet", rows), "fi", Data()).dev["short"]
+    assert len(held) == 80
+    assert len({p.left for p in held}) == 80
+    rows = [(f"{a} {wording}", b) for a, b in good(500) for wording in "abcdefgh"]
+    held = read_training_data(two_columns(tmp_path / "b.parquet", rows), "fi", Data()).dev["short"]
+    assert len({p.right for p in held}) == len(held) == 80
+
+
 def test_what_is_held_out_is_nowhere_in_training_even_in_another_spelling(tmp_path):
     rows = good(600)
     data = read_training_data(
