@@ -107,6 +107,13 @@ class TestSimilar:
         with pytest.raises(QueryError, match="'d0'"):
             find_document(news, "d0")
 
+    def test_k_is_what_a_search_takes(self, news):
+        document = find_document(news, "d3")
+        assert len(more_like(document, [news], k=10_000).hits) == len(news) - 1
+        for k in (0, -1, 10_001):
+            with pytest.raises(QueryError, match=f"k is {k};"):
+                more_like(document, [news], k=k)
+
     def test_a_document_has_its_metadata(self, news):
         assert find_document(news, "d3").metadata["when"] == date(2003, 5, 1)
 

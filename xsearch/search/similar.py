@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from xsearch.collection import Collection
+from xsearch.collection.collection import MOST_HITS, checked_k
 from xsearch.collection.encoding import check_module
 from xsearch.collection.lookup import StoredDocument
 from xsearch.collection.spaces import AUTO
@@ -21,6 +22,8 @@ def more_like(
     the document's collection stores, or for a bad k or filter; CollectionError if a collection holds vectors that its
     vector cannot be compared with.
     """
+    k = checked_k(k)
+    wanted = min(k + 1, MOST_HITS)
     space = common_space(collections, AUTO, document.lang)
     if space not in document.vectors:
         space = common_space(collections, next(iter(document.vectors)), document.lang)
@@ -28,11 +31,11 @@ def more_like(
         check_module(collection.manifest.modules, document.module)
     vector = document.vectors[space][None]
     answers = [
-        collection.answer(vector, space=space, k=k + 1, where=where, lang=document.lang)
+        collection.answer(vector, space=space, k=wanted, where=where, lang=document.lang)
         for collection in sorted(collections, key=lambda collection: collection.name)
     ]
     started = time.perf_counter()
-    hits = merge_hits([answer.hits[0] for answer in answers], k + 1)
+    hits = merge_hits([answer.hits[0] for answer in answers], wanted)
     # of copies in several collections one is left, which need not be the one that was asked about
     others = [hit for hit in hits if (hit.id, hit.text) != (document.id, document.text)]
     timings = Timings(
