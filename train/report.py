@@ -16,6 +16,7 @@ import click
 from train.card import base_card, language_card
 from train.command import Command
 from xsearch.encoder import Module, load_module
+from xsearch.errors import XsearchError
 from xsearch.evaluation.results import Results, Score, read_results
 
 MODULES = Path(__file__).parent.parent / "xsearch" / "modules"
@@ -32,8 +33,11 @@ PIVOT = "en"
 )
 def main(results: tuple[Path, ...], modules: Path) -> None:
     """Write the scores on public test sets in RESULTS into the modules that they were measured with."""
-    for path in sorted(modules.glob("*/config.json")):
-        module = load_module(path.parent)
+    folders = sorted(path.parent for path in modules.glob("*/config.json"))
+    if not folders:
+        raise XsearchError(f"{modules}: no modules there; name the folder that holds their folders")
+    for folder in folders:
+        module = load_module(folder)
         measured = public_scores(module, [read_results(file) for file in results])
         if measured:
             write_scores(module, measured)

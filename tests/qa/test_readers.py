@@ -1,6 +1,7 @@
 """Reading questions: the formats, languages, and rows that cannot be scored."""
 
 import csv
+import gzip
 import json
 
 import pyarrow as pa
@@ -53,6 +54,14 @@ def test_a_cell_of_csv_may_be_as_long_as_a_passage_in_the_other_formats(tmp_path
     path.write_text(f'passage,question,options\n{passage},Who sleeps?,"[""a cat"", ""a dog""]"\n')
     (question,), _ = read(path)
     assert question.passage == passage.strip()
+
+
+@pytest.mark.parametrize("suffix", [".jsonl.gz", ".JSONL.GZ"])
+def test_text_may_be_compressed(tmp_path, suffix):
+    path = tmp_path / f"questions{suffix}"
+    path.write_bytes(gzip.compress(json.dumps(GOOD).encode()))
+    (question,), _ = read(path)
+    assert question.passage == "A cat sleeps."
 
 
 def test_language_columns_of_a_row_win_over_the_defaults(tmp_path):

@@ -152,10 +152,11 @@ def test_more_hits_in_all_than_a_request_may_have(client, monkeypatch):
     assert client.post("/search", json=asked | {"k": 15}).status_code == 200
 
 
-def test_a_collection_that_was_restored_is_answered_from_again(client, store):
+def test_a_collection_that_was_restored_is_answered_from_again(request, store):
     file = next((store / "news" / "segments").glob("*/records.jsonl"))
     good = file.read_bytes()
     file.write_bytes(good[:-5])
+    client = request.getfixturevalue("client")  # not before: it opens all collections when it starts
     asked = {"query": "kissa", "lang": "fi", "collections": ["news"]}
     assert client.post("/search", json=asked).status_code == 500
     file.write_bytes(good)

@@ -60,3 +60,10 @@ def test_what_is_no_results_file_is_one_line(tmp_path):
     assert run.exit_code == 1
     assert run.output.startswith("Error: ")
     assert len(run.output.splitlines()) == 1
+
+
+def test_a_folder_without_modules_is_refused(results, tmp_path):
+    write_results(results, tmp_path / "results.json")
+    run = CliRunner().invoke(main, [str(tmp_path / "results.json"), "--modules", str(tmp_path / "none")])
+    assert (run.exit_code, run.output.count("\n")) == (1, 1)
+    assert "no modules there" in run.output

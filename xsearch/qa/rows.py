@@ -166,7 +166,7 @@ def table_suffix(path: Path) -> str:
 
 def open_text(path: Path) -> TextIO:
     """Opens a text file, compressed or not, as UTF-8 with or without a byte order mark."""
-    if path.suffix == ".gz":
+    if path.suffix.lower() == ".gz":
         return gzip.open(path, "rt", encoding="utf-8-sig", newline="")
     return path.open(encoding="utf-8-sig", newline="")
 
