@@ -41,7 +41,7 @@ def group_rows(collection: Collection) -> list[int]:
 def test_long_documents_are_read_few_at_a_time_whatever_the_row_groups(empty, monkeypatch, field):
     put_long(empty, 0, 100, field=field)
     assert group_rows(empty) == [100]
-    monkeypatch.setattr("xsearch.collection.contents._BATCH_BYTES", LIMIT)
+    monkeypatch.setattr("xsearch.collection.documents._BATCH_BYTES", LIMIT)
     batches = list(empty.documents())
     assert max(batch.nbytes for batch in batches) <= 1.1 * LIMIT
     assert sum(batch.num_rows for batch in batches) == 100
@@ -55,7 +55,7 @@ def test_short_documents_beside_long_ones_are_read_many_at_a_time(empty, monkeyp
             writer.add(ids, [body] * 1000, lang="fi", vectors={"shared": random_vectors(1000)})
             writer.commit()
     empty.refresh()
-    monkeypatch.setattr("xsearch.collection.contents._BATCH_BYTES", 10 * LIMIT)
+    monkeypatch.setattr("xsearch.collection.documents._BATCH_BYTES", 10 * LIMIT)
     rows = [batch.num_rows for batch in empty.documents()]
     assert rows[0] == 1000
     assert max(rows[1:]) <= 100
@@ -75,7 +75,7 @@ def test_long_texts_and_long_metadata_fill_a_row_group_alike(empty, monkeypatch,
 def test_merging_leaves_no_row_group_larger_than_writing_does(empty, monkeypatch):
     put_long(empty, 0, 100)
     before = contents(empty)
-    for constant in ("contents._BATCH_BYTES", "documents._GROUP_BYTES"):
+    for constant in ("documents._BATCH_BYTES", "documents._GROUP_BYTES"):
         monkeypatch.setattr(f"xsearch.collection.{constant}", LIMIT)
     empty.compact()
     assert max(group_rows(empty)) <= 10
