@@ -6,8 +6,7 @@ from typing import Any
 
 import click
 
-from xsearch.cli.printable import printable
-from xsearch.errors import XsearchError
+from xsearch.cli.main import in_one_line
 
 
 class Command(click.Command):
@@ -19,11 +18,5 @@ class Command(click.Command):
         Raises:
             click.ClickException: what is wrong with what was given, or a file that cannot be read or written.
         """
-        try:
+        with in_one_line():
             return super().invoke(ctx)
-        except XsearchError as error:
-            raise click.ClickException(printable(str(error))) from error
-        except OSError as error:
-            where = f"{error.filename}: " if error.filename else ""
-            remedy = "free some space or name another file or folder"
-            raise click.ClickException(printable(f"{where}{error.strerror or error}; {remedy}")) from error

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from train.keys import sentence_key
-from train.reading import DELIMITERS, every_text
+from train.reading import every_text
 from train.vocabulary import normaliser
+from xsearch.corpus.delimited import DELIMITERS
 from xsearch.errors import XsearchError
 from xsearch.qa.rows import open_text
 

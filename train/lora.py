@@ -32,9 +32,7 @@ class LowRankLinear(nn.Module):
     def take(self, update: torch.Tensor) -> None:
         """Make `update` (out, in), or the nearest one of this rank, what is added to the frozen weight."""
         up, down = factors(update / self.scale, len(self.down))
-        possible = len(
-            down
-        )  # no matrix has a higher rank than it has rows or columns; a recipe may ask for one
+        possible = len(down)  # a recipe may ask for a higher rank than the matrix can have
         with torch.no_grad():
             self.up.zero_()[:, :possible] = up
             self.down.zero_()[:possible] = down

@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
+from xsearch.corpus.delimited import DELIMITERS
 from xsearch.corpus.source import MAX_ROW_BYTES
 from xsearch.errors import LanguageError, XsearchError
 from xsearch.evaluation.datasets import language_code
@@ -33,8 +34,6 @@ _NAMES = {
     *"index language licence license score sentence text translation unnamed url".split(),
 }
 _SAMPLE = 100
-DELIMITERS = ",;\t|"
-"""Of a CSV file: a comma, unless it divides nothing in the first line; spreadsheets of many countries write others."""
 _NO_TEXT = re.compile(r"[-+]?\d[\d.,]*(e[-+]?\d+)?|CC[- ]?(BY|0)\b.*", re.IGNORECASE)
 """A number (of a row, of a sentence, a score), or the licence beside each pair of manythings.org's files."""
 

@@ -65,7 +65,7 @@ def test_an_error_of_ours_is_one_printable_line(run, failing):
 
 @pytest.mark.parametrize(
     ("code", "remedy"),
-    [(errno.ENOSPC, "free some space"), (errno.EACCES, "another --store"), (errno.EROFS, "another --store")],
+    [(errno.ENOSPC, "free some space"), (errno.EACCES, "another place"), (errno.EROFS, "another place")],
 )
 def test_a_full_disk_and_the_like_are_one_line_with_the_file_and_a_remedy(run, failing, code, remedy):
     failing(OSError(code, "No luck", "indexes/x"))

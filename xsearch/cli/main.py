@@ -70,13 +70,13 @@ class Commands(click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Reads the options; ``--help`` and ``--version`` print here."""
-        with _in_one_line():
+        with in_one_line():
             return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Runs a command."""
         try:
-            with _in_one_line():
+            with in_one_line():
                 return super().invoke(ctx)
         except KeyboardInterrupt:
             click.echo("\nInterrupted.", err=True)
@@ -84,7 +84,7 @@ class Commands(click.Group):
 
 
 @contextmanager
-def _in_one_line() -> Iterator[None]:
+def in_one_line() -> Iterator[None]:
     """Whatever the user can do something about ends as one line and exit code 1."""
     try:
         yield
@@ -101,9 +101,12 @@ def _in_one_line() -> Iterator[None]:
 def _system_message(error: OSError) -> str:
     where = f"{error.filename}: " if error.filename else ""
     remedy = {
-        errno.ENOSPC: "; free some space, what was committed before is intact",
-        errno.EACCES: "; check the permissions, or choose another --store",
-        errno.EROFS: "; choose another --store",
+        **dict.fromkeys(
+            (errno.ENOSPC, errno.EDQUOT, errno.EFBIG),
+            "; free some space, what was committed before is intact",
+        ),
+        errno.EACCES: "; check the permissions, or choose another place",
+        errno.EROFS: "; choose another place",
     }.get(error.errno or 0, "")
     return f"{where}{error.strerror or error}{remedy}"
 

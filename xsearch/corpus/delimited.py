@@ -19,7 +19,7 @@ from xsearch.corpus.source import MAX_ROW_BYTES, Rows, chunked, no_metadata, ref
 from xsearch.errors import CorpusError
 
 _SURVEY_ROWS = 4096
-_DELIMITERS = ",;\t|"
+DELIMITERS = ",;\t|"
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class DelimitedSource:
     def _delimiter(self) -> str:
         if self._tabs:
             return "\t"
-        return max(_DELIMITERS, key=self._columns_if)
+        return max(DELIMITERS, key=self._columns_if)
 
     @property
     def _tabs(self) -> bool:
