@@ -2,11 +2,9 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from operator import index
 from pathlib import Path
-from typing import TYPE_CHECKING, Self, SupportsIndex, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,7 +13,7 @@ from xsearch.collection import contents, describe, verification
 from xsearch.collection.drift import Recall, measure_recall
 from xsearch.collection.encoding import EncoderFor, check_module, installed_encoder, record_of
 from xsearch.collection.folder import make, take_away
-from xsearch.collection.hit import Hit
+from xsearch.collection.hit import Answer, Hit, checked_k
 from xsearch.collection.lock import writer_lock
 from xsearch.collection.maintenance import check_settings, compact, tidy
 from xsearch.collection.manifest import FORMAT, IndexSettings, Manifest, ModuleRecord
@@ -25,24 +23,13 @@ from xsearch.collection.spaces import NATIVE, SHARED, SpaceChoice, check_indexed
 from xsearch.collection.vectors import unit_queries
 from xsearch.collection.view import View
 from xsearch.collection.writer import Writer
-from xsearch.errors import CollectionError, QueryError
+from xsearch.errors import CollectionError
 from xsearch.index.gpu import Device, resolve_device
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 Found = TypeVar("Found")
-
-MOST_HITS = 10_000
-
-
-@dataclass(frozen=True)
-class Answer:
-    """Hits for each query of a batch, and the seconds that ranking (filter included) and fetching them took."""
-
-    hits: list[list[Hit]]
-    search_seconds: float
-    fetch_seconds: float
 
 
 class Collection:
@@ -350,17 +337,6 @@ class Collection:
             Hit(number, score, id_, text, lang, name, metadata)
             for number, (score, (id_, lang, text, metadata)) in enumerate(documents, 1)
         ]
-
-
-def checked_k(k: SupportsIndex) -> int:
-    """How many hits are wanted, as an int, numpy's integers too. Raises QueryError unless it is from 1 to MOST_HITS."""
-    try:
-        count = index(k)
-    except TypeError:
-        raise QueryError(f"k is {k!r}; it should be an integer from 1 to {MOST_HITS}") from None
-    if not 1 <= count <= MOST_HITS:
-        raise QueryError(f"k is {count}; ask for 1 to {MOST_HITS} hits")
-    return count
 
 
 def _check_same(before: Manifest, now: Manifest, name: str) -> None:

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xsearch.collection import Collection, Hit
-from xsearch.collection.collection import checked_k
 from xsearch.collection.encoding import EncoderFor, check_module, installed_encoder, record_of
+from xsearch.collection.hit import checked_k
 from xsearch.collection.spaces import AUTO, SHARED, choose_space
 from xsearch.errors import QueryError
 from xsearch.search.fusion import fuse

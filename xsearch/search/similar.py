@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from xsearch.collection import Collection
-from xsearch.collection.collection import MOST_HITS, checked_k
 from xsearch.collection.encoding import check_module
+from xsearch.collection.hit import MOST_HITS, checked_k
 from xsearch.collection.lookup import StoredDocument
 from xsearch.collection.spaces import AUTO
 from xsearch.search.result import SearchResult, Timings
