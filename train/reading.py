@@ -125,11 +125,8 @@ def read_columns(path: Path, texts: Sequence[str], numbers: Sequence[str] = ()) 
         found = ", ".join(table.schema.names)
         raise XsearchError(f"{path}: expected the columns {', '.join(names)}, found {found}")
     for name in names:
-        kind, wanted, fits = (
-            table[name].type,
-            *(("text", _is_text) if name in texts else ("numbers", _is_number)),
-        )
-        if not fits(kind):
+        wanted, fits = ("text", _is_text) if name in texts else ("numbers", _is_number)
+        if not fits(kind := table[name].type):
             raise XsearchError(f"{path}: column {name!r} holds {kind}, expected {wanted}; write it so")
     return {name: _texts(table[name]) if name in texts else table[name].to_pylist() for name in names}
 

@@ -108,7 +108,7 @@ def _columns(name: str, snapshots: Sequence[Snapshot]) -> "Iterator[pa.Array]":
     """The column's values, deleted documents' too, a batch at a time."""
     for snapshot in snapshots:
         for segment in snapshot.segments:
-            if name in segment.schema().names:
+            if any(column.name == name for column in segment.record.columns):
                 for batch in segment.batches(_BATCH_ROWS, [name]):
                     yield batch.column(0)
 
