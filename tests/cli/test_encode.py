@@ -1,3 +1,9 @@
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -103,3 +109,17 @@ def test_a_file_name_that_is_not_unicode_is_refused_where_ids_are_made_of_it(run
     for command in (("encode", "-o", tmp_path / "v.parquet"), ("index", "-c", "odd")):
         message = refusal(run(*command, tmp_path / "noid\udcff.csv", "--lang", "fi"))
         assert "noid\ufffd.csv: the name is not UTF-8, and ids are made of it" in message
+
+
+def test_a_terminated_process_leaves_no_draft_behind(write, tmp_path, modules_folder):
+    corpus = write("long.jsonl", [{"id": str(n), "text": f"kissa ja koira {n}"} for n in range(200_000)])
+    folder = tmp_path / "out"
+    folder.mkdir()
+    command = [Path(sys.executable).with_name("xsearch"), "encode", corpus, "--lang", "fi"]
+    process = subprocess.Popen([*command, "-o", folder / "v.parquet"], stderr=subprocess.DEVNULL)
+    while not list(folder.iterdir()):
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.terminate()
+    assert process.wait(60) == 128 + signal.SIGTERM
+    assert list(folder.iterdir()) == []

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import errno
 import importlib
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import TextIOWrapper
+from types import FrameType
 from typing import Any, NamedTuple
 
 import click
@@ -128,4 +130,10 @@ def run() -> None:
         # Under a locale that cannot write every character, files still get UTF-8, a terminal what it can show.
         encoding = sys.stdout.encoding if sys.stdout.isatty() else "utf-8"
         sys.stdout.reconfigure(encoding=encoding, errors="replace")
+    signal.signal(signal.SIGTERM, _stop)
     cli(prog_name="xsearch")
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    """Ends the process as an exception does, so that half-written files are removed; by default nothing more is run."""
+    sys.exit(128 + number)
