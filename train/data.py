@@ -1,7 +1,7 @@
 """Training data of one language: translation pairs, paraphrases, monolingual text, and what is held out.
 
 Any Parquet file with two text columns is a set of pairs. A folder with parallel/, paraphrase/, mono/ and dev/ is read
-whole. What is left out is counted and said; a set that is too small to train on, or that shares sentences with a
+whole; translations may also come in collections, each a folder within parallel/ (`train.cldr` writes one). What is left out is counted and said; a set that is too small to train on, or that shares sentences with a
 test set, is refused.
 """
 
@@ -78,13 +78,13 @@ def read_training_data(
         XsearchError: nothing to read, too few usable pairs, or sentences of `test_sets` among the training data.
     """
     data = TrainingData(language, [], [], [], {})
-    file = folder if folder.is_file() else folder / "parallel" / f"en-{language}.parquet"
-    if not file.is_file():
+    files = [folder] if folder.is_file() else _translation_files(folder, language)
+    if not files:
         raise XsearchError(
-            f"no translation pairs for {language!r}: {file} does not exist; give --data a folder with "
-            f"parallel/en-{language}.parquet, or a Parquet file with two columns of text"
+            f"no translation pairs for {language!r}: {folder / 'parallel' / f'en-{language}.parquet'} does not exist; "
+            f"give --data a folder with parallel/en-{language}.parquet, or a Parquet file with two columns of text"
         )
-    data.pairs = list(_clean(read_translations(file, language), settings, data.left_out))
+    data.pairs = list(_clean(_translations(files, language), settings, data.left_out))
     if folder.is_dir():
         _read_beside(folder, data, settings)
     learnt = _settle_dev(data)
@@ -105,10 +105,20 @@ def read_training_data(
     if len(data.pairs) < MINIMUM_PAIRS:
         said = ", ".join(f"{n} {why}" for why, n in data.left_out.most_common()) or "none"
         raise XsearchError(
-            f"{file}: {len(data.pairs)} usable translation pairs (left out: {said}), at least {MINIMUM_PAIRS} are "
+            f"{files[0]}: {len(data.pairs)} usable translation pairs (left out: {said}), at least {MINIMUM_PAIRS} are "
             "needed to train a module; add more pairs"
         )
     return data
+
+
+def _translation_files(folder: Path, language: str) -> list[Path]:
+    """parallel/en-LANG.parquet and those of collections, parallel/NAME/en-LANG.parquet, each where there is one."""
+    parallel, name = folder / "parallel", f"en-{language}.parquet"
+    return [path for path in (parallel / name, *sorted(parallel.glob(f"*/{name}"))) if path.is_file()]
+
+
+def _translations(files: Iterable[Path], language: str) -> Iterator[Pair]:
+    return (pair for file in files for pair in read_translations(file, language))
 
 
 def _read_beside(folder: Path, data: TrainingData, settings: Data) -> None:
@@ -141,16 +151,17 @@ def _read_relative(
 
     How many depends on the language's `own` pairs. Chosen by content, so that the same rows are chosen in every run.
     """
-    path = folder / "parallel" / f"en-{relative}.parquet"
-    if not path.is_file():
+    files = _translation_files(folder, relative)
+    if not files:
         raise XsearchError(
-            f"no translation pairs for the relative {relative!r}: {path} does not exist; add it, or give --recipe "
+            f"no translation pairs for the relative {relative!r}: "
+            f"{folder / 'parallel' / f'en-{relative}.parquet'} does not exist; add it, or give --recipe "
             "shared or another without relatives"
         )
     share = settings.relatives_share
     wanted = round(own * share / (1 - share) / len(settings.relatives))
     pairs = sorted(
-        _clean(read_translations(path, relative), settings, Counter()),
+        _clean(_translations(files, relative), settings, Counter()),
         key=lambda pair: text_key(pair.left + "\0" + pair.right),
     )
     usable = (pair for pair in pairs if learnt(pair.left, pair.right))
