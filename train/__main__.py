@@ -118,6 +118,11 @@ def _train(asked: Options) -> None:
     compute = choose(asked.device, recipe.sentences)
     recipe = dataclasses.replace(recipe, base=asked.base or recipe.base)
     data = read_training_data(asked.data, code, recipe.data, asked.test_sets)
+    if recipe.data.relatives and asked.data.is_file():
+        wanted = " ".join(recipe.data.relatives)
+        click.echo(
+            f"without the relatives of the recipe ({wanted}), which only a folder of data can hold", err=True
+        )
     for why, count in data.left_out.most_common():
         click.echo(f"left out {count} rows {why}", err=True)
     base = load_base(recipe.base, asked.runs / "bases", recipe.checkpoint)

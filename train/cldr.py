@@ -77,7 +77,9 @@ def _read(path: Path) -> dict[str, Any]:
             '{"annotations": {"annotations": {SYMBOL: {"default": [...], "tts": [...]}}}}'
         ) from None
     if not isinstance(found, dict):
-        raise XsearchError(f"{path}: annotations are a {type(found).__name__}, expected one object per symbol")
+        raise XsearchError(
+            f"{path}: annotations are a {type(found).__name__}, expected one object per symbol"
+        )
     return found
 
 

@@ -12,6 +12,7 @@ import streamlit as st
 
 from page import answers, store
 from page.notices import error
+from page.safe import plain
 from xsearch.errors import LanguageError
 from xsearch.languages import AUTO, Detection
 
@@ -59,7 +60,9 @@ def language_picker() -> str:
 
 
 def collection_picker(names: Sequence[str]) -> list[str]:
-    """The collections to search; all of them while none is chosen."""
+    """The collections to search; all of them while none is chosen, or the address names none that there is."""
+    if gone := [name for name in st.query_params.get_all("c") if name not in names]:
+        st.toast(f"There is no collection '{plain(gone[0][:60])}' here; it may have been dropped.")
     chosen = st.multiselect(
         "Collections to search",
         names,

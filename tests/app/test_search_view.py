@@ -126,6 +126,14 @@ def test_an_address_with_a_document_that_is_gone_says_so(page):
     assert "No collection" in html(page(like="etc/x"))
 
 
+def test_an_address_with_a_collection_that_is_gone_says_so(page):
+    app = page(q=QUERY, c="dropped")
+    assert [toast.value for toast in app.toast] == [
+        "There is no collection 'dropped' here; it may have been dropped."
+    ]
+    assert not page(q=QUERY, c="demo-fi").toast
+
+
 def test_near_duplicates_take_one_place_until_they_are_unfolded(page):
     app = page(q="the old dog", c="twins", lang="English")
     assert "1 near-duplicate" in popovers(app)

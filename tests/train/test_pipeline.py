@@ -95,6 +95,15 @@ def test_a_file_of_two_columns_of_text_is_enough_for_a_module(tmp_path, recipe, 
     assert {"initialisation", "teacher", "progress", "dev"} <= {event["event"] for event in events}
 
 
+def test_relatives_that_a_single_file_cannot_hold_are_named(tmp_path, modules):
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text(SMALL + '[data]\nrelatives = ["et"]\n')
+    path = toy.write_pairs(tmp_path / "pairs.parquet", toy.pairs(900))
+    result = train(recipe, modules, path, tmp_path, "--stage", "vocabulary")
+    assert result.exit_code == 0, result.output
+    assert "without the relatives of the recipe (et)" in result.output
+
+
 @pytest.mark.parametrize("batch", [2, 9])
 def test_a_step_that_was_cut_off_ends_as_if_it_had_not_been(
     trained, toy_data, base, tmp_path, monkeypatch, batch
