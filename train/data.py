@@ -1,8 +1,8 @@
 """Training data of one language: translation pairs, paraphrases, monolingual text, and what is held out.
 
 Any Parquet file with two text columns is a set of pairs. A folder with parallel/, paraphrase/, mono/ and dev/ is read
-whole; translations may also come in collections, each a folder within parallel/ (`train.cldr` writes one). What is left
-out is counted and said; a set that is too small to train on, or that shares sentences with a test set, is refused.
+whole; translations may also come in collections, folders within parallel/ (`train.words` writes one). What is left out
+is counted and said; a set that is too small to train on, or that shares sentences with a test set, is refused.
 """
 
 from __future__ import annotations

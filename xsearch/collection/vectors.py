@@ -51,10 +51,10 @@ class VectorsWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
     ) -> None:
-        if kind is None:
-            self._file.seek(0)
-            self._write_header()
-        self._file.close()
+        with self._file:
+            if kind is None:
+                self._file.seek(0)
+                self._write_header()
 
 
 def open_array(path: Path, shape: tuple[int, ...], dtype: str) -> NDArray[np.generic]:
