@@ -7,8 +7,10 @@ items of both sides.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -181,16 +183,27 @@ def _training(modules: dict[str, Module]) -> str:
                 f"{sum(made['minutes'].values()):.0f}",
                 f"{sum(file.stat().st_size for file in module.path.iterdir()) / 2**20:.1f}",
                 f"{made['date']}, {made['machine']}",
-                _command(language, recipe),
+                _command(language, recipe, _sources(made)),
             ]
         )
     return markdown_table(header, rows)
 
 
-def _command(language: str, recipe: Recipe) -> str:
-    """How the module was trained, if a shipped recipe has its settings."""
+def _sources(made: Mapping[str, Any]) -> set[str]:
+    """Every source that a module was trained on, those of relatives' translations too."""
+    kinds = ("translations", "relatives", "paraphrases", "scored_pairs", "english_paraphrases")
+    return {name.rpartition(":")[2] for kind in kinds for name in made.get(kind, {})}
+
+
+def _command(language: str, recipe: Recipe, sources: set[str]) -> str:
+    """How the module was trained, if a shipped recipe has its settings, whatever it says of other sources."""
+
+    def settings(recipe: Recipe) -> Recipe:
+        weights = {name: weight for name, weight in recipe.data.source_weights.items() if name in sources}
+        return replace(recipe, data=replace(recipe.data, source_weights=weights))
+
     for name in (None, *sorted(path.stem for path in RECIPES.glob("*.toml"))):
-        if load_recipe(language, name) == recipe:
+        if settings(load_recipe(language, name)) == settings(recipe):
             return f"`python -m train {language} --data DATA{f' --recipe {name}' if name else ''}`"
     return "settings on the module's card"
 

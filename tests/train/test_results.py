@@ -1,4 +1,5 @@
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,7 @@ from click.testing import CliRunner
 
 from train import results
 from train.comparison import LOW_RESOURCE, comparison_tables, group_of
+from train.recipe import load_recipe
 from xsearch.evaluation import Results, Score, write_results
 from xsearch.evaluation.datasets import Provenance
 from xsearch.evaluation.metrics import mean_interval, spearman, spearman_interval
@@ -136,3 +138,12 @@ def test_a_damaged_results_file_is_one_line(tmp_path):
     Path(comparison / "modular.json").write_text("{")
     result = CliRunner().invoke(results.main, ["--runs", str(tmp_path)])
     assert (result.exit_code, result.output.count("\n")) == (1, 1)
+
+
+def test_the_weight_of_a_source_that_a_module_has_not_seen_makes_no_other_recipe():
+    recipe = load_recipe("fi")
+    more = replace(
+        recipe, data=replace(recipe.data, source_weights={**recipe.data.source_weights, "later": 0.5})
+    )
+    assert results._command("fi", more, {"wmt-news"}) == "`python -m train fi --data DATA`"
+    assert results._command("fi", more, {"later"}) == "settings on the module's card"
