@@ -12,7 +12,7 @@ are missing. Two collections, both published as packages of JSON, have them:
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,8 @@ from xsearch.errors import LanguageError, XsearchError
 from xsearch.languages import resolve
 
 COLLECTION = "words"
+Translations = Callable[[Any, Any], Iterator[Pair]]
+"""From what the English file of a package holds and that of another language to the pairs of both."""
 _PATH = click.Path(path_type=Path)
 
 
@@ -69,7 +71,7 @@ def presets(english: Any, other: Any) -> Iterator[Pair]:
         yield from _pair(one[place], two[place], "osm-presets")
 
 
-def _gather(found: dict[str, list[Pair]], folder: Path, pattern: str, translations: Any) -> None:
+def _gather(found: dict[str, list[Pair]], folder: Path, pattern: str, translations: Translations) -> None:
     """Adds the pairs of English and each other language among the files, which are named after languages."""
     files = {_named_after(path): path for path in sorted(folder.glob(pattern))}
     if "en" not in files:
@@ -112,7 +114,7 @@ def _listed(annotation: Any, kind: str) -> str:
     return ", ".join(word for word in words if isinstance(word, str)) if isinstance(words, list) else ""
 
 
-def _labels(value: Any) -> Iterable[tuple[tuple[str, ...], str]]:
+def _labels(value: Any) -> Iterator[tuple[tuple[str, ...], str]]:
     """The texts of a nested object by their place below its only key, the language."""
     [inner] = value.values() if isinstance(value, dict) and len(value) == 1 else [None]
     if not isinstance(inner, dict):
