@@ -106,7 +106,7 @@ def test_only_a_shipped_recipe_can_be_extended(tmp_path, name):
 
 
 def test_a_modules_recipe_is_read_with_settings_that_came_and_went_since():
-    recipe = load_recipe("kk")
+    recipe = load_recipe("te")
     plain = json.loads(json.dumps(recipe.to_json()))
     assert stated_recipe(plain) == recipe
     plain["english"] = {"sentences": 5}
@@ -116,7 +116,7 @@ def test_a_modules_recipe_is_read_with_settings_that_came_and_went_since():
 
 
 def test_the_sentences_of_a_recipe_are_those_of_all_members():
-    assert load_recipe("kk").sentences == 3 * 200_000 + 6_000
+    assert load_recipe("te").sentences == 3 * 200_000 + 6_000
 
 
 def test_what_extends_a_recipe_keeps_the_weights_that_it_does_not_name(tmp_path):
