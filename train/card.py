@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from train.sources import licence_of
+from train.sources import licence_of, sources_of
 from xsearch.encoder import ModuleConfig
 
 
@@ -110,11 +110,8 @@ def _english(made: Mapping[str, Any]) -> str:
 
 def _licences(made: Mapping[str, Any]) -> str:
     """A line for each licence with the sources under it."""
-    kinds = ("translations", "paraphrases", "scored_pairs", "english_paraphrases")
     by_licence: dict[str, dict[str, None]] = {}
-    sources = [name for kind in kinds for name in made.get(kind, {})]
-    sources += [name.partition(":")[2] for name in made.get("relatives", {})]
-    for source in sources:
+    for source in sources_of(made):
         by_licence.setdefault(licence_of(source), {})[source] = None
     return "\n".join(f"- {licence}: {', '.join(sources)}" for licence, sources in by_licence.items())
 

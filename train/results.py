@@ -7,10 +7,9 @@ items of both sides.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -20,6 +19,7 @@ from train.command import Command
 from train.comparison import MODULAR, comparison_tables, score_cell
 from train.data import SCORED_SETS
 from train.recipe import RECIPES, STAGES, Recipe, load_recipe, stated_recipe
+from train.sources import sources_of
 from xsearch.encoder import Module, load_module
 from xsearch.evaluation import Results, Score, read_results
 from xsearch.evaluation.report import NOTHING, markdown_table
@@ -183,16 +183,10 @@ def _training(modules: dict[str, Module]) -> str:
                 f"{sum(made['minutes'].values()):.0f}",
                 f"{sum(file.stat().st_size for file in module.path.iterdir()) / 2**20:.1f}",
                 f"{made['date']}, {made['machine']}",
-                _command(language, recipe, _sources(made)),
+                _command(language, recipe, set(sources_of(made))),
             ]
         )
     return markdown_table(header, rows)
-
-
-def _sources(made: Mapping[str, Any]) -> set[str]:
-    """Every source that a module was trained on, those of relatives' translations too."""
-    kinds = ("translations", "relatives", "paraphrases", "scored_pairs", "english_paraphrases")
-    return {name.rpartition(":")[2] for kind in kinds for name in made.get(kind, {})}
 
 
 def _command(language: str, recipe: Recipe, sources: set[str]) -> str:

@@ -26,7 +26,6 @@ from xsearch.cli.output_file import replacing
 from xsearch.errors import LanguageError, XsearchError
 from xsearch.languages import resolve
 
-COLLECTION = "words"
 Translations = Callable[[Any, Any], Iterator[Pair]]
 """From what the English file of a package holds and that of another language to the pairs of both."""
 _PATH = click.Path(path_type=Path)
@@ -45,7 +44,7 @@ def main(data: Path, cldr: Path | None, osm: Path | None) -> None:
         _gather(found, cldr / "annotations", "*/annotations.json", emoji)
     if osm is not None:
         _gather(found, osm / "dist" / "translations", "*.json", presets)
-    target = data / "parallel" / COLLECTION
+    target = data / "parallel" / "words"
     target.mkdir(parents=True, exist_ok=True)
     for language, pairs in sorted(found.items()):
         rows = sorted(set(pairs), key=lambda p: (p.source, p.left, p.right))
@@ -72,8 +71,8 @@ def presets(english: Any, other: Any) -> Iterator[Pair]:
 
 
 def _gather(found: dict[str, list[Pair]], folder: Path, pattern: str, translations: Translations) -> None:
-    """Adds the pairs of English and each other language among the files, which are named after languages."""
-    files = {_named_after(path): path for path in sorted(folder.glob(pattern))}
+    """Adds the pairs of English and each other language among the files, each in or named after a language's code."""
+    files = {_language(path.relative_to(folder).parts[0]): path for path in sorted(folder.glob(pattern))}
     if "en" not in files:
         raise XsearchError(f"{folder} has no English file; expected the folder of an unpacked package")
     english = _read(files["en"])
@@ -87,9 +86,9 @@ def _gather(found: dict[str, list[Pair]], folder: Path, pattern: str, translatio
             ) from None
 
 
-def _named_after(path: Path) -> str:
-    """The language whose code the file or its folder is named; "" for a variety of a region or a script."""
-    name = path.stem if path.parent.name == "translations" else path.parent.name
+def _language(name: str) -> str:
+    """The language whose code a file or a folder is named; "" for a variety of a region or a script."""
+    name = name.removesuffix(".json")
     try:
         code = resolve(name).code
     except LanguageError:
