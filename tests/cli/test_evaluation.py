@@ -5,6 +5,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.cli.conftest import refusal
+from tests.modules import tiny_module
 
 WORDS = ["kissa", "koira", "talo", "joki", "talvi", "kesä", "järvi", "metsä", "leipä", "maito"]
 
@@ -215,3 +216,11 @@ def test_results_may_go_to_a_new_directory(run, data, tmp_path):
 def test_a_bonus_without_retrieval_is_a_mistake(run, data):
     message = refusal(run("eval", "str", "--data", data, "--bonus", "0.05"), 2)
     assert message == "--bonus measures mixed pools again; name retrieval among the tasks."
+
+
+def test_modules_of_different_bases_are_not_compared(run, data, tmp_path, monkeypatch):
+    for seed, language in enumerate(("fi", "en")):
+        tiny_module(tmp_path / "modules", language, seed=seed)
+    monkeypatch.setenv("XSEARCH_MODULES", str(tmp_path / "modules"))
+    assert "different bases" in refusal(run("eval", "bitext", "--data", data))
+    assert run("eval", "str", "--data", data, "--lang", "fi").exit_code == 0

@@ -78,8 +78,6 @@ def qa(
     with progress("Answering", None, "questions") as advance:
         while batch := list(islice(questions, _BATCH)):
             batch = list(_with_passages(batch, collections, invalid, device))
-            for sides in {question.langs for question in batch}:
-                encoder.check_comparable(sides.every)
             for question, scores in zip(
                 batch, score_questions(batch, encoder, long_passages=long_passages), strict=True
             ):

@@ -65,9 +65,7 @@ def score_options(
             "the passage, the question or an option is empty or no text; expected text in each of them"
         )
     asked = Question(question, tuple(options), passage, langs)
-    encoder = ModuleEncoder(device=device)
-    encoder.check_comparable(langs.every)
-    return score_questions([asked], encoder, long_passages=long_passages)[0]
+    return score_questions([asked], ModuleEncoder(device=device), long_passages=long_passages)[0]
 
 
 def score_questions(

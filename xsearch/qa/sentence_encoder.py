@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 from xsearch.errors import EvaluationError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     import numpy as np
@@ -48,7 +48,7 @@ class SentenceEncoder(Protocol):
 
 
 class ModuleEncoder:
-    """The installed language modules, each opened when its language is first asked for.
+    """The installed language modules, each opened when its language is first asked for; in one shared space.
 
     `folders` are module folders that take the place of the installed modules of their languages.
     """
@@ -59,6 +59,7 @@ class ModuleEncoder:
         self.name = name
         self._device = device
         self._own: dict[str, Encoder] = {}
+        self._base: tuple[str, str] | None = None  # the first language in the shared space, and whose space that is
         for folder in folders:
             encoder = Encoder(folder, device=device)
             self._own[encoder.language] = encoder
@@ -74,19 +75,6 @@ class ModuleEncoder:
         encoder = self._encoder(lang)
         return ("shared",) if encoder.one_space or "native" not in encoder.spaces else ("native", "shared")
 
-    def check_comparable(self, langs: Collection[str]) -> None:
-        """Raise EvaluationError unless the modules of these languages map into one shared space.
-
-        Raises:
-            LanguageError: no module of a language is installed.
-        """
-        bases = {self._encoder(lang).shared_hash: lang for lang in langs}
-        if len(bases) > 1:
-            raise EvaluationError(
-                f"the modules of {' and '.join(bases.values())} map into the spaces of different bases, so their "
-                "vectors cannot be compared; install modules of one base"
-            )
-
     def content_hashes(self, langs: Sequence[str]) -> dict[str, str]:
         """The content hash of each language's module."""
         return {lang: self._encoder(lang).content_hash for lang in langs}
@@ -98,9 +86,21 @@ class ModuleEncoder:
 
         Raises:
             LanguageError: no module of the language is installed.
+            EvaluationError: texts were encoded in the shared space of another base before.
         """
         encoder = self._encoder(lang)
-        return encoder.encode(texts, space=space if space in encoder.spaces else "shared")
+        space = space if space in encoder.spaces else "shared"
+        if space == "shared":
+            self._check_base(lang, encoder.shared_hash)
+        return encoder.encode(texts, space=space)
+
+    def _check_base(self, lang: str, base: str) -> None:
+        first, first_base = self._base = self._base or (lang, base)
+        if base != first_base:
+            raise EvaluationError(
+                f"the modules of {first} and {lang} map into the spaces of different bases, so their vectors cannot be "
+                "compared; install modules of one base, or leave one of the languages out"
+            )
 
     def _encoder(self, lang: str) -> Encoder:
         from xsearch.encoder import encoder_for
