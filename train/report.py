@@ -18,6 +18,7 @@ from train.command import Command
 from xsearch.encoder import Module, load_module
 from xsearch.errors import XsearchError
 from xsearch.evaluation.results import Results, Score, read_results
+from xsearch.output_file import replacing
 
 MODULES = Path(__file__).parent.parent / "xsearch" / "modules"
 PIVOT = "en"
@@ -63,21 +64,17 @@ def write_scores(module: Module, measured: dict[str, float]) -> None:
     path = module.path / "config.json"
     content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     content["scores"] = {**content["scores"], "public_test": measured}
-    _replace(path, json.dumps(content, ensure_ascii=False, indent=2) + "\n")
+    with replacing(path) as file:
+        file.write(json.dumps(content, ensure_ascii=False, indent=2).encode() + b"\n")
     config = load_module(module.path).config
-    _replace(module.path / "README.md", base_card(config) if config.base is None else language_card(config))
+    with replacing(module.path / "README.md") as file:
+        file.write((base_card(config) if config.base is None else language_card(config)).encode())
 
 
 def _name(score: Score) -> str:
     label = score.label
     within = len(set(label.langs)) == 1
     return f"{label.dataset} {label.subset}" + (f" ({label.space})" if within and label.space else "")
-
-
-def _replace(path: Path, text: str) -> None:
-    draft = path.with_name(f".{path.name}.draft")
-    draft.write_text(text, encoding="utf-8")
-    draft.replace(path)
 
 
 if __name__ == "__main__":

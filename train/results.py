@@ -23,6 +23,7 @@ from train.sources import sources_of
 from xsearch.encoder import Module, load_module
 from xsearch.evaluation import Results, Score, read_results
 from xsearch.evaluation.report import NOTHING, markdown_table
+from xsearch.output_file import replacing
 
 PACKAGED = Path(__file__).parent.parent / "xsearch" / "modules"
 WANTED = "fi de fr es ru sv cs it nl pl pt tr te mr am ha rw kk uz az ky ar hi zh ko sw id af".split()
@@ -73,7 +74,8 @@ def main(runs: Path, comparison: Path | None, modules: tuple[Path, ...], output:
     if output is None:
         click.echo(text, nl=False)
     else:
-        output.write_text(text, encoding="utf-8")
+        with replacing(output) as file:
+            file.write(text.encode())
 
 
 def render(runs: Path, comparison: Path, folders: Sequence[Path]) -> str:

@@ -22,9 +22,9 @@ import pyarrow.parquet as pq
 
 from train.command import Command
 from train.reading import Pair
-from xsearch.cli.output_file import replacing
 from xsearch.errors import LanguageError, XsearchError
 from xsearch.languages import resolve
+from xsearch.output_file import replacing
 
 Translations = Callable[[Any, Any], Iterator[Pair]]
 """From what the English file of a package holds and that of another language to the pairs of both."""
@@ -50,7 +50,7 @@ def main(data: Path, cldr: Path | None, osm: Path | None) -> None:
         rows = sorted(set(pairs), key=lambda p: (p.source, p.left, p.right))
         columns = {"en": [p.left for p in rows], "xx": [p.right for p in rows]}
         table = pa.table({**columns, "source": [p.source for p in rows]})
-        with replacing(target / f"en-{language}.parquet", []) as file:
+        with replacing(target / f"en-{language}.parquet") as file:
             pq.write_table(table, file, compression="zstd")
         click.echo(f"{language}: {len(rows)} rows", err=True)
 

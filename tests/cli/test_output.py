@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xsearch.cli.hits import hits_table
-from xsearch.cli.output_file import write_documents
 from xsearch.cli.printable import printable
 from xsearch.cli.progress import progress
 from xsearch.cli.table import Column, table
 from xsearch.json_lines import json_line
+from xsearch.output_file import write_documents
 
 CONTROLS = {chr(code) for code in (*range(32), *range(127, 160))} | set("\u2028\u2029\u202e\u2066")
 

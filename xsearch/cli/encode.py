@@ -55,8 +55,8 @@ def encode(
     length 1, in the order of the corpus.
     """
     from xsearch.cli.corpora import open_corpus
-    from xsearch.cli.output_file import write_parquet
     from xsearch.cli.progress import progress
+    from xsearch.output_file import write_parquet
 
     if output.suffix.lower() != ".parquet":
         raise CorpusError(

@@ -189,8 +189,8 @@ def _make_room(output: Path, inputs: Sequence[Path]) -> None:
     Raises:
         CorpusError: as ``check_output``.
     """
-    from xsearch.cli.output_file import check_output
     from xsearch.evaluation.results import items_path
+    from xsearch.output_file import check_output
 
     with suppress(FileExistsError, NotADirectoryError):
         output.parent.mkdir(parents=True, exist_ok=True)

@@ -25,10 +25,10 @@ _PUBLISHED = "LaBSE,mE5-small,mE5-base,BGE-M3,pm-MiniLM-L12"
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Write here instead of to stdout.")
 def report(results: tuple[Path, ...], anchors: Path | None, beside: str, output: Path | None) -> None:
     """Render results as one Markdown report, beside published scores."""
-    from xsearch.cli.output_file import replacing
     from xsearch.evaluation import read_results
     from xsearch.evaluation.anchors import read_anchors
     from xsearch.evaluation.report import render
+    from xsearch.output_file import replacing
 
     published = read_anchors(anchors) if anchors else None
     models = published.select([model.strip() for model in beside.split(",")]) if published else ()

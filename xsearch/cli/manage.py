@@ -171,7 +171,7 @@ def compact(collection: str, store: Path) -> None:
 @STORE
 def export(collection: str, output: Path, store: Path) -> None:
     """Write the documents of a collection to a file that `xsearch index` reads."""
-    from xsearch.cli.output_file import write_documents
+    from xsearch.output_file import write_documents
 
     opened = open_collection(store, collection, device=None)
     count = write_documents(opened.documents(), output, opened.path.rglob("*"))

@@ -8,7 +8,6 @@ for other weights is not used.
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -26,6 +25,7 @@ from xsearch.encoder.runtime import OnnxSession
 from xsearch.encoder.tokenisation import Tokeniser
 from xsearch.encoder.weights import compose
 from xsearch.errors import ModuleError
+from xsearch.output_file import replacing
 
 _MADE_FOR = "content_hash"
 
@@ -50,14 +50,11 @@ def calibrate_module(path: str | Path, texts: Sequence[str]) -> None:
         for (layer, site), seen in observe(module, space, texts).items():
             tensors[f"{space}.{layer}.{site}"] = np.stack([seen.low, seen.high, seen.mean]).astype(np.float16)
     data = save(tensors, metadata={_MADE_FOR: module.content_hash})
-    draft = module.path / f".calibration.{uuid.uuid4().hex}"
     try:
-        draft.write_bytes(data)
-        draft.replace(module.path / CALIBRATION_FILE)
+        with replacing(module.path / CALIBRATION_FILE) as file:
+            file.write(data)
     except OSError as error:
         raise ModuleError(f"{module.path} cannot be written: {error.strerror or error}") from error
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def observe(module: Module, space: str, texts: Sequence[str]) -> Ranges:

@@ -17,6 +17,7 @@ import numpy as np
 from xsearch.errors import EvaluationError
 from xsearch.evaluation.datasets import Provenance
 from xsearch.evaluation.metrics import Interval
+from xsearch.output_file import replacing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -119,9 +120,11 @@ def write_results(results: Results, path: Path) -> None:
     ]
     path.parent.mkdir(parents=True, exist_ok=True)
     if tables:
-        pq.write_table(pa.concat_tables(tables), items_path(path), compression="zstd")
+        with replacing(items_path(path)) as file:
+            pq.write_table(pa.concat_tables(tables), file, compression="zstd")
         content["items_checksum"] = _sha256(items_path(path))
-    path.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    with replacing(path) as file:
+        file.write(json.dumps(content, ensure_ascii=False, indent=1).encode() + b"\n")
 
 
 def read_results(path: Path, *, items: bool = False) -> Results:

@@ -59,7 +59,7 @@ class ModuleEncoder:
         self.name = name
         self._device = device
         self._own: dict[str, Encoder] = {}
-        self._base: tuple[str, str] | None = None  # the first language in the shared space, and whose space that is
+        self._base: tuple[str, str] | None = None  # of the first language encoded in it
         for folder in folders:
             encoder = Encoder(folder, device=device)
             self._own[encoder.language] = encoder

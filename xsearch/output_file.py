@@ -37,7 +37,7 @@ def check_output(path: Path, inputs: Iterable[Path]) -> None:
 
 
 @contextlib.contextmanager
-def replacing(path: Path, inputs: Iterable[Path]) -> Iterator[IO[bytes]]:
+def replacing(path: Path, inputs: Iterable[Path] = ()) -> Iterator[IO[bytes]]:
     """A file that takes the place of ``path`` when the block ends well, and is removed otherwise.
 
     Raises:
