@@ -127,6 +127,8 @@ def test_a_missing_and_a_corrupt_file(run, tmp_path, store):
     assert "no such file" in refusal(run("index", tmp_path / "none.parquet", "--lang", "fi"))
     (tmp_path / "bad.parquet").write_bytes(b"PAR1 nonsense PAR1")
     assert "no readable Parquet" in refusal(run("index", tmp_path / "bad.parquet", "--lang", "fi"))
+    # a language without a module is told before the corpus is looked at
+    assert "no module" in refusal(run("index", tmp_path / "bad.parquet", "--lang", "hu"))
     assert not store.exists()
 
 

@@ -27,9 +27,11 @@ def open_corpus(
 
     Raises:
         click.UsageError: the language is left open.
-        CorpusError, LanguageError: see ``Corpus.open`` and ``resolve``.
+        LanguageError: the language is unknown or has no module.
+        CorpusError: see ``Corpus.open``.
     """
     from xsearch.corpus import Corpus
+    from xsearch.encoder.installed import find_module
 
     if lang is None and lang_column is None:
         raise click.UsageError("Say the language of the corpus, with --lang or --lang-column.")
@@ -38,6 +40,8 @@ def open_corpus(
             "--lang auto is for queries; name the language of the corpus, or its --lang-column."
         )
     code = None if lang is None else resolve(lang).code
+    if code is not None:
+        find_module(code)  # that there is none is better known before a long pass over the corpus than after it
     corpus = Corpus.open(
         paths,
         text_column=text_column,
