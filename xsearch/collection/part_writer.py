@@ -11,6 +11,7 @@ from xsearch.collection.segment import Segment
 from xsearch.collection.snapshot import Snapshot
 from xsearch.index.approximate import save_index
 from xsearch.index.build import BuiltIndex, build_index, insertion_order
+from xsearch.index.layout import lay_out
 from xsearch.index.vector_run import VectorRun
 
 
@@ -32,7 +33,7 @@ def write_part(
     rows = [np.flatnonzero((s.keys >= first_key) & ~snapshot.is_dead(s.keys)) for s in segments]
     keys = np.concatenate([segment.keys[chosen] for segment, chosen in zip(segments, rows, strict=True)])
     order, probes = insertion_order(len(keys))
-    np.save(folder / "keys.npy", keys[order])
+    places = None
     manifest = snapshot.manifest
     records = {}
     for place, space in enumerate(manifest.spaces):
@@ -45,8 +46,10 @@ def write_part(
         built = build_index(
             factory, run, order, probes, recall=manifest.settings.recall, device=device, report=share
         )
+        places = lay_out(built.index, places)  # neighbours in one space are mostly so in the other
         save_index(built.index, folder / f"{space}.faiss")
         records[space] = _record(factory, built)
+    np.save(folder / "keys.npy", keys[order if places is None else order[places]])
     return PartRecord(
         name=name,
         rows=len(keys),
