@@ -47,6 +47,21 @@ def test_deleted_and_replaced_documents_do_not_pass(news):
     assert ids(news, "id = 'd26'") == {"d26"}
 
 
+def test_a_filter_does_not_fail_on_a_value_that_is_gone(empty):
+    metadata = pa.table({"year": ["1999", "n/a", "2003", "unknown"]})
+    ids_ = ["a", "b", "c", "d"]
+    empty.add(ids_, ids_, lang="fi", vectors={"shared": random_vectors(4)}, metadata=metadata)
+    with pytest.raises(QueryError, match="Could not convert string"):
+        ids(empty, "CAST(year AS INTEGER) > 2000")
+    empty.delete(ids=["b"])
+    mended = pa.table({"year": ["2010"]})
+    empty.upsert(["d"], ["d"], lang="fi", vectors={"shared": random_vectors(1)}, metadata=mended)
+    assert ids(empty, "CAST(year AS INTEGER) > 2000") == {"c", "d"}
+    assert empty.delete(where="CAST(year AS INTEGER) > 2005") == 1
+    with pytest.raises(QueryError, match="no_such"):
+        ids(empty, "no_such > 2000")
+
+
 @pytest.mark.parametrize(
     "where",
     [
@@ -121,7 +136,7 @@ def test_the_connection_itself_is_locked_down(news):
     from xsearch.collection.snapshot import open_snapshot
 
     snapshot = open_snapshot(news.path)
-    connection = Filter(snapshot.segments, snapshot.manifest.columns)._connection
+    connection = Filter(snapshot)._connection
     for statement in (
         "SELECT * FROM read_text('/etc/passwd')",
         "SELECT * FROM read_csv('https://example.org/x.csv')",

@@ -20,8 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xsearch.collection.documents import ID, KEY, LANG, TEXT
-from xsearch.collection.manifest import ColumnRecord
 from xsearch.collection.segment import Segment
+from xsearch.collection.snapshot import Snapshot
 from xsearch.errors import CollectionError, QueryError
 from xsearch.surrogates import has_surrogates
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 SECONDS = 60
 MEMORY = "1GB"
 _LONGEST = 10_000
+_DEAD = "dead"
 _ALIASES = {"id": ID, "lang": LANG, "text": TEXT}
 _NODES = {"COLUMN_REF", "CONSTANT", "COMPARISON", "CONJUNCTION", "FUNCTION", "OPERATOR", "CAST", "CASE", "BETWEEN",
           "COLLATE", "TYPE", "LAMBDA"}  # fmt: skip
@@ -83,11 +84,11 @@ def asks_the_clock(where: str) -> bool:
 
 
 class Filter:
-    """Evaluates expressions over the documents of some segments; metadata columns by name, and id, lang and text."""
+    """Evaluates expressions over a snapshot's documents; metadata columns by name, and id, lang and text."""
 
-    def __init__(self, segments: tuple[Segment, ...], columns: tuple[ColumnRecord, ...]) -> None:
-        self._segments = segments
-        self._metadata = [column.name for column in columns]
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._segments, self._dead = snapshot.segments, snapshot.dead
+        self._metadata = snapshot.column_names
         taken = {name.lower() for name in self._metadata}
         self._aliases = {alias: source for alias, source in _ALIASES.items() if alias not in taken}
         self._lock = threading.Lock()
@@ -103,8 +104,6 @@ class Filter:
         Raises QueryError for anything but one expression over the columns, and FileNotFoundError if the files
         have been replaced by a writer.
         """
-        import duckdb
-
         if not self._segments:
             return np.empty(0, np.int64)
         with self._lock:
@@ -113,34 +112,46 @@ class Filter:
             alarm = threading.Timer(SECONDS, self._connection.interrupt)
             alarm.start()
             try:
-                result = self._connection.execute(self._query(where, lang)).fetchnumpy()
-                keys: NDArray[np.int64] = np.asarray(result[KEY], np.int64)
-            except duckdb.InterruptException:
-                raise QueryError(
-                    f"the filter {where!r} ran for {SECONDS} s and was stopped; simplify it"
-                ) from None
-            except duckdb.Error as error:
-                self._check_in_place()
-                reason = str(error).splitlines()[0]
-                if _is_damage(error):
-                    raise CollectionError(
-                        f"a documents.parquet of {self._segments[0].parquet_path.parents[2]} is damaged ({reason}); "
-                        "`xsearch verify` names the file, restore it from a backup or index the corpus again"
-                    ) from None
-                raise self._refusal(str(where), reason) from None
+                keys = self._keys(where, lang)
             finally:
                 alarm.cancel()
             self._check_in_place()
         return keys
 
+    def _keys(self, where: str | None, lang: str | None, *, living: bool = False) -> NDArray[np.int64]:
+        import duckdb
+
+        try:
+            result = self._connection.execute(self._query(where, lang, living)).fetchnumpy()
+        except duckdb.InterruptException:
+            raise QueryError(
+                f"the filter {where!r} ran for {SECONDS} s and was stopped; simplify it"
+            ) from None
+        except duckdb.Error as error:
+            self._check_in_place()
+            reason = str(error).splitlines()[0]
+            if _is_damage(error):
+                raise CollectionError(
+                    f"a documents.parquet of {self._segments[0].parquet_path.parents[2]} is damaged ({reason}); "
+                    "`xsearch verify` names the file, restore it from a backup or index the corpus again"
+                ) from None
+            if living or not len(self._dead):
+                raise self._refusal(str(where), reason) from None
+        else:
+            return np.asarray(result[KEY], np.int64)
+        # a deleted document may have had the value on which it failed
+        return self._keys(where, lang, living=True)
+
     def _check_in_place(self) -> None:
         for segment in self._segments:
             segment.check_in_place()
 
-    def _query(self, where: str | None, lang: str | None) -> str:
+    def _query(self, where: str | None, lang: str | None, living: bool) -> str:
         conditions = [f"({where}\n)"] if where is not None else []
         conditions += [f"{LANG} = {sql_text(lang)}"] if lang is not None else []
         condition = " AND ".join(conditions)
+        if living:  # AND would promise no order; without this, though, whole row groups may be passed over
+            condition = f"CASE WHEN {KEY} IN (FROM {_DEAD}) THEN false ELSE {condition} END"
         return f"SELECT {KEY} FROM ({self._view}) AS documents WHERE {condition} ORDER BY {KEY}"  # noqa: S608 - checked
 
     def _check(self, where: str) -> None:
@@ -181,12 +192,14 @@ class Filter:
     @cached_property
     def _connection(self) -> "duckdb.DuckDBPyConnection":
         import duckdb
+        import pyarrow as pa
 
         connection = duckdb.connect(
             ":memory:", config={"memory_limit": MEMORY, "python_enable_replacements": False}
         )
         files = [str(segment.parquet_path) for segment in self._segments]
         paths = ", ".join(map(sql_text, [*files, *map(_pattern, files)]))
+        connection.register(_DEAD, pa.table({KEY: self._dead}))
         for setting in (
             "SET autoinstall_known_extensions = false",
             "SET autoload_known_extensions = false",

@@ -16,7 +16,7 @@ class View:
     def __init__(self, snapshot: Snapshot) -> None:
         self.snapshot = snapshot
         # no method of its own: that would be a cycle, and keep files that were replaced until it is collected
-        self._allowed = partial(_allowed, snapshot, Filter(snapshot.segments, snapshot.manifest.columns))
+        self._allowed = partial(_allowed, snapshot, Filter(snapshot))
         self._kept = lru_cache(maxsize=_FILTERS_KEPT)(self._allowed)
 
     @cached_property

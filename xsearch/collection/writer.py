@@ -126,7 +126,7 @@ class Writer:
         if ids is not None:
             keys = set(self._snapshot.live_keys(_checked_strings("ids", ids)).values())
         else:
-            matching = Filter(self._snapshot.segments, self.manifest.columns).keys(where)
+            matching = Filter(self._snapshot).keys(where)
             keys = set(matching[~self._snapshot.is_dead(matching)].tolist())
         new = keys - self._killed
         self._killed |= new
