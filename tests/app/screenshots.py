@@ -45,7 +45,7 @@ SHOTS = [
         (
             f"questions?passage={PASSAGE}&passage_lang=Finnish&question=When does the milk lorry come in winter?"
             "&question_lang=English&option_lang=English&option_A=In the afternoon&option_B=On Sundays"
-            "&option_C=Early in the morning&option_D=It does not come"
+            "&option_C=Early in the morning&option_D=After midnight"
         ),
         LAPTOP,
         None,

@@ -44,5 +44,5 @@ def test_an_output_that_cannot_be_written_is_said_in_one_line(tmp_path):
         results.main, ["--runs", str(tmp_path), "--modules", str(tmp_path), "-o", str(path)]
     )
     assert found.exit_code == 1
-    assert found.output.startswith(f"Error: {path}: No such file or directory")
+    assert found.output.startswith(f"Error: cannot write {path}: there is no directory")
     assert found.output.count("\n") == 1
