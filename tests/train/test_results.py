@@ -1,3 +1,4 @@
+import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -116,7 +117,8 @@ def test_all_that_is_there_is_rendered_and_all_that_is_missing_named(both, tmp_p
     assert result.exit_code == 0, result.output
     text = output.read_text()
     assert "| initialisation alone |" in text
-    assert "| fi | 94345 |" in text
+    pairs = json.loads((modules / "fi" / "config.json").read_text())["provenance"]["translations"]
+    assert f"| fi | {sum(pairs.values())} |" in text
     assert "xsearch eval --name mono\n" in text
     missing = text.partition("## Missing")[2]
     assert "the scores of guided" in missing
