@@ -36,8 +36,8 @@ def write_part(
     places = None
     manifest = snapshot.manifest
     records = {}
-    for place, space in enumerate(manifest.spaces):
-        before = place * len(keys)
+    for done_spaces, space in enumerate(manifest.spaces):
+        before = done_spaces * len(keys)
 
         def share(done: int, before: int = before) -> None:
             report((before + done) // len(manifest.spaces))

@@ -89,10 +89,9 @@ class ModuleEncoder:
             EvaluationError: texts were encoded in the shared space of another base before.
         """
         encoder = self._encoder(lang)
-        space = space if space in encoder.spaces else "shared"
         if space == "shared":
             self._check_base(lang, encoder.shared_hash)
-        return encoder.encode(texts, space=space)
+        return encoder.encode(texts, space=space if space in encoder.spaces else "shared")
 
     def _check_base(self, lang: str, base: str) -> None:
         first, first_base = self._base = self._base or (lang, base)
