@@ -140,6 +140,9 @@ class Filter:
         else:
             return np.asarray(result[KEY], np.int64)
         # a deleted document may have had the value on which it failed
+        self._connection.execute(
+            f"CREATE OR REPLACE TABLE {_DEAD} AS SELECT unnest(?) AS {KEY}", [self._dead.tolist()]
+        )
         return self._keys(where, lang, living=True)
 
     def _check_in_place(self) -> None:
@@ -192,14 +195,12 @@ class Filter:
     @cached_property
     def _connection(self) -> "duckdb.DuckDBPyConnection":
         import duckdb
-        import pyarrow as pa
 
         connection = duckdb.connect(
             ":memory:", config={"memory_limit": MEMORY, "python_enable_replacements": False}
         )
         files = [str(segment.parquet_path) for segment in self._segments]
         paths = ", ".join(map(sql_text, [*files, *map(_pattern, files)]))
-        connection.register(_DEAD, pa.table({KEY: self._dead}))
         for setting in (
             "SET autoinstall_known_extensions = false",
             "SET autoload_known_extensions = false",
