@@ -41,9 +41,8 @@ def open_corpus(
         )
     code = None if lang is None else resolve(lang).code
     if code is not None:
-        find_module(
-            code
-        )  # that there is none is better known before a long pass over the corpus than after it
+        # that there is none is better known before a long pass over the corpus than after it
+        find_module(code)
     corpus = Corpus.open(
         paths,
         text_column=text_column,

@@ -122,6 +122,9 @@ class Filter:
         import duckdb
 
         try:
+            if living:
+                dead = f"CREATE OR REPLACE TABLE {_DEAD} AS SELECT unnest(?) AS {KEY}"
+                self._connection.execute(dead, [self._dead.tolist()])
             result = self._connection.execute(self._query(where, lang, living)).fetchnumpy()
         except duckdb.InterruptException:
             raise QueryError(
@@ -140,9 +143,6 @@ class Filter:
         else:
             return np.asarray(result[KEY], np.int64)
         # a deleted document may have had the value on which it failed
-        self._connection.execute(
-            f"CREATE OR REPLACE TABLE {_DEAD} AS SELECT unnest(?) AS {KEY}", [self._dead.tolist()]
-        )
         return self._keys(where, lang, living=True)
 
     def _check_in_place(self) -> None:
